@@ -1,0 +1,1 @@
+"""The microphone and the loudspeaker: devices, front end, mixer."""

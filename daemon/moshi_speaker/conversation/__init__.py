@@ -1,0 +1,1 @@
+"""What the speaker does next: pure functions of state, event and time."""

@@ -1,0 +1,1 @@
+"""The MLX child process that runs Moshi, and its supervision."""

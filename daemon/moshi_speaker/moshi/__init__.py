@@ -1,0 +1,1 @@
+"""Moshi and Mimi in MLX: arrays in, arrays out; knows no device, process or broker."""

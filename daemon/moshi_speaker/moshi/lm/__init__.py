@@ -1,0 +1,1 @@
+"""The language model of Moshi: temporal and depth transformer, sampling, schedule."""

@@ -1,0 +1,1 @@
+"""launchd and systemd: render, install and look at the service."""

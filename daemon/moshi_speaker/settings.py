@@ -1,0 +1,190 @@
+"""Every setting, once: its default, its bounds, its unit and its meaning.
+
+``config/moshi-speaker.yaml`` shows the same list to the user; a test holds the two equal.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$", max_length=64)]
+Percent = Annotated[int, Field(ge=0, le=100)]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class Section(BaseModel):
+    """A group of settings: frozen, and strict about names and types."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+
+
+class SpeakerSettings(Section):
+    """Who this speaker is."""
+
+    id: Identifier | None = None
+    """Identity in MQTT topics: letters, digits, _ and -. Empty: made once and kept in state_dir."""
+    name: Annotated[str, Field(min_length=1, max_length=64)] = "Moshi speaker"
+    """What people call it."""
+    state_dir: Path = Path("~/.local/state/moshi-speaker")
+    """Where the speaker keeps what it must remember."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """How much the log says. Words that are spoken appear at debug only."""
+
+
+class ModelSettings(Section):
+    """Which model talks, and how freely it samples."""
+
+    source: Annotated[str, Field(min_length=1)] = "kyutai/moshiko-mlx-q8"
+    """A Hugging Face repo id, or a local folder with model, Mimi and tokenizer files."""
+    revision: str | None = None
+    """Branch, tag or commit of the repo. Empty: the default branch."""
+    offline: bool = False
+    """Never touch the network; the model must be in the cache already."""
+    text_temperature: Annotated[float, Field(ge=0, le=5)] = 0.7
+    """Sampling temperature of the text; 0 takes the most likely token."""
+    text_top_k: Annotated[int, Field(ge=1)] = 25
+    """How many of the most likely text tokens may be sampled."""
+    audio_temperature: Annotated[float, Field(ge=0, le=5)] = 0.8
+    """Sampling temperature of the sound; 0 takes the most likely token."""
+    audio_top_k: Annotated[int, Field(ge=1)] = 250
+    """How many of the most likely audio tokens may be sampled."""
+    seed: int | None = None
+    """Seed of the sampling. Empty: another one in each conversation."""
+
+
+class EngineSettings(Section):
+    """The child process that runs the model."""
+
+    start_timeout_s: Annotated[float, Field(gt=0)] = 900.0
+    """Seconds that loading and warming up may take (a first download excluded)."""
+    hang_timeout_s: Annotated[float, Field(gt=0)] = 10.0
+    """Seconds without any answer after which the engine counts as hanging and is restarted."""
+    warmup_frames: Annotated[int, Field(ge=1, le=50)] = 4
+    """Whole frames computed before the engine says that it is ready."""
+    max_backlog_frames: Annotated[int, Field(ge=2, le=500)] = 50
+    """Frames of 80 ms that may wait for the engine; beyond it the oldest is dropped and counted."""
+    lag_timeout_s: Annotated[float, Field(gt=0)] = 20.0
+    """Seconds of lag without a break after which the conversation ends with reason lag."""
+    restart_delay_s: Seconds = 1.0
+    """Seconds before the first restart of a lost engine; doubled at each further loss."""
+    restart_delay_max_s: Seconds = 60.0
+    """Seconds between restarts at most."""
+
+
+class AudioSettings(Section):
+    """Microphone, loudspeaker and what is heard."""
+
+    input_device: str | int | None = None
+    """Microphone, by (part of the) name or by index. Empty: the system's default."""
+    output_device: str | int | None = None
+    """Loudspeaker, by (part of the) name or by index. Empty: the system's default."""
+    volume: Percent = 70
+    """Loudness of everything that is played, in percent."""
+    earcons: bool = True
+    """Play a short sound on wake, end and error."""
+    earcon_volume: Percent = 50
+    """Loudness of these sounds, in percent of the volume."""
+    speech_threshold: Probability = 0.5
+    """Probability from which a sound at the microphone counts as speech."""
+    reopen_delay_s: Annotated[float, Field(gt=0)] = 2.0
+    """Seconds between tries to open a lost device again."""
+
+
+class WakeSettings(Section):
+    """The wake word."""
+
+    enabled: bool = True
+    """Listen for the wake word. Without it, only MQTT starts a conversation."""
+    engine: Literal["auto", "openwakeword", "pyopen_wakeword"] = "auto"
+    """Which library detects it; auto takes the one that is installed."""
+    model: Annotated[str, Field(min_length=1)] = "hey_jarvis"
+    """A bundled model (hey_jarvis, alexa, hey_mycroft, okay_nabu, hey_rhasspy), or a path to a .tflite or .onnx file."""
+    threshold: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Score from which a chunk of 80 ms counts as the wake word."""
+    patience: Annotated[int, Field(ge=1, le=20)] = 2
+    """How many chunks in a row must reach the threshold."""
+    refractory_s: Seconds = 2.0
+    """Seconds after a detection in which there is no other."""
+
+
+class ConversationSettings(Section):
+    """When a conversation begins and ends."""
+
+    preroll_s: Annotated[float, Field(ge=0, le=5)] = 1.5
+    """Seconds before the moment of detection that Moshi still hears, so that one breath is enough. At most the sound since the wake word is used."""
+    end_silence_s: Annotated[float, Field(gt=0)] = 8.0
+    """Seconds of silence of both sides after which the conversation ends."""
+    max_conversation_s: Annotated[float, Field(gt=0)] = 900.0
+    """Seconds after which a conversation ends in any case."""
+
+
+class TlsSettings(Section):
+    """Encryption towards the broker."""
+
+    enabled: bool = False
+    """Use TLS."""
+    ca_cert: Path | None = None
+    """File with the certificates to trust. Empty: those of the system."""
+    client_cert: Path | None = None
+    """Our own certificate, if the broker wants one."""
+    client_key: Path | None = None
+    """The key of our own certificate."""
+    insecure: bool = False
+    """Accept any host name in the broker's certificate. For tests only."""
+
+    @model_validator(mode="after")
+    def _cert_has_key(self) -> "TlsSettings":
+        if (self.client_cert is None) != (self.client_key is None):
+            raise ValueError("client_cert and client_key go together: set both or none")
+        return self
+
+
+class MqttSettings(Section):
+    """The broker that hears of everything."""
+
+    enabled: bool = True
+    """Speak MQTT at all."""
+    host: str | None = None
+    """Name or address of the broker. Empty: a small broker of our own starts on the loopback interface."""
+    port: Annotated[int, Field(ge=0, le=65535)] | None = None
+    """Port of the broker. Empty: 1883, with TLS 8883. 0, without a host: a free port for our own broker."""
+    username: str | None = None
+    """User name at the broker."""
+    password: SecretStr | None = None
+    """Password at the broker; best written as !secret or !env."""
+    client_id: Identifier | None = None
+    """Client id at the broker. Empty: moshi-speaker-<speaker id>."""
+    keepalive_s: Annotated[int, Field(ge=5, le=3600)] = 30
+    """Seconds between signs of life."""
+    protocol: Literal["auto", "5", "3.1.1"] = "auto"
+    """Version of MQTT; auto tries 5, then 3.1.1."""
+    base_topic: str = "moshi-speaker"
+    """First part of every topic."""
+    tls: TlsSettings = TlsSettings()
+
+    @field_validator("base_topic")
+    @classmethod
+    def _plain_topic(cls, topic: str) -> str:
+        if not topic or topic.startswith(("/", "$")) or topic.endswith("/") or set("+#\0") & set(topic):
+            raise ValueError("a topic without wildcards (+ #), and without / at its start or end")
+        return topic
+
+    @model_validator(mode="after")
+    def _password_has_user(self) -> "MqttSettings":
+        if self.password is not None and self.username is None:
+            raise ValueError("password without username: set both")
+        return self
+
+
+class Settings(Section):
+    """All settings of the speaker."""
+
+    speaker: SpeakerSettings = SpeakerSettings()
+    model: ModelSettings = ModelSettings()
+    engine: EngineSettings = EngineSettings()
+    audio: AudioSettings = AudioSettings()
+    wake: WakeSettings = WakeSettings()
+    conversation: ConversationSettings = ConversationSettings()
+    mqtt: MqttSettings = MqttSettings()
