@@ -1,0 +1,37 @@
+# Every target prepares what it needs by itself; script/setup does the work.
+#   make demo PYTHON=python3.12      another Python       make test ARGS="-k wake"      further arguments
+
+ARGS =
+BIN = .venv/bin
+export PYTHON
+
+.PHONY: help demo run test check bench clean
+
+help: ## say what can be made
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
+
+demo: .venv/.ready-demo ## wake word, Moshi, silence, MQTT: for real, without microphone, broker or weights
+	$(BIN)/moshi-speaker demo $(ARGS)
+
+run: .venv/.ready-run ## the speaker itself, with microphone and loudspeaker
+	$(BIN)/moshi-speaker run $(ARGS)
+
+# Debian keeps mosquitto in /usr/sbin, which is not on everybody's PATH.
+test: .venv/.ready-test ## all tests but the slow ones
+	PATH="$$PATH:/usr/local/sbin:/usr/sbin:/sbin" $(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+check: .venv/.ready-test ## lint, format, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/.ready-demo ## how long a frame takes on this machine
+	$(BIN)/python tests/bench/frame.py $(ARGS)
+
+clean: ## remove everything that make has made
+	rm -rf .venv dist build demo-out bench-out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.ready-%: pyproject.toml script/setup
+	@script/setup $*
