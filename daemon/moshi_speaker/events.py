@@ -107,6 +107,14 @@ class MuteRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class VolumeRequested:
+    """Somebody asked for another loudness."""
+
+    percent: int
+    """0 to 100."""
+
+
+@dataclass(frozen=True, slots=True)
 class UserSpeechStarted:
     """Voice activity began at the microphone."""
 
@@ -165,6 +173,7 @@ Event = (
     | StartRequested
     | StopRequested
     | MuteRequested
+    | VolumeRequested
     | UserSpeechStarted
     | UserSpeechEnded
     | MoshiSpeechStarted
@@ -239,6 +248,14 @@ class ReportMute:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportVolume:
+    """Say how loud everything is played now."""
+
+    percent: int
+    """0 to 100."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReportWake:
     """Say that the wake word was heard."""
 
@@ -294,6 +311,7 @@ class ReportProblem:
 Report = (
     ReportState
     | ReportMute
+    | ReportVolume
     | ReportWake
     | ReportConversationStarted
     | ReportConversationEnded
