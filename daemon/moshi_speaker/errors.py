@@ -55,3 +55,7 @@ class UnsupportedModelError(CheckpointError):
 
 class EngineError(SpeakerError):
     """The engine process did not start, died, or hangs."""
+
+
+class IllegalEvent(SpeakerError):
+    """An event that cannot happen in the present state: a mistake in the speaker, not of its user."""

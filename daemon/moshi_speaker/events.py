@@ -135,10 +135,14 @@ class MoshiSpeechEnded:
 
 
 @dataclass(frozen=True, slots=True)
-class MoshiSaid:
-    """Moshi finished an utterance."""
+class MoshiSpoke:
+    """The engine answered one frame; its text becomes part of an utterance."""
 
+    session: int
     text: str
+    """What this frame adds to the text, with its own leading space; often empty."""
+    silent: bool
+    """The text token of this frame was padding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +182,7 @@ Event = (
     | UserSpeechEnded
     | MoshiSpeechStarted
     | MoshiSpeechEnded
-    | MoshiSaid
+    | MoshiSpoke
     | DeviceLost
     | DeviceRestored
     | DeadlinePassed
@@ -224,6 +228,14 @@ class SetCapture:
     """Let the microphone run, or stop it."""
 
     on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """End the process at once: to start or to stop in order took too long."""
+
+    message: str
+    """One line for the user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,6 +332,4 @@ Report = (
 )
 """What goes out to MQTT."""
 
-Effect = (
-    StartSession | StopSession | RestartEngine | ReopenDevice | SetCapture | PlayEarcon | Report
-)
+Effect = StartSession | StopSession | RestartEngine | ReopenDevice | SetCapture | GiveUp | PlayEarcon | Report
