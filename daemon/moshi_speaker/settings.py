@@ -6,18 +6,37 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+
+def _at_home(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise ValueError("a path in a home folder that exists") from error
+
 
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$", max_length=64)]
 Percent = Annotated[int, Field(ge=0, le=100)]
-Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(ge=0)]
 Probability = Annotated[float, Field(ge=0, le=1)]
+UserPath = Annotated[Path, AfterValidator(_at_home)]
+"""A path whose ``~`` is expanded."""
+NameOrPath = Annotated[str, Field(min_length=1, json_schema_extra={"format": "name-or-path"})]
+"""A name, or a path when it begins with ``~/``, ``./`` or ``../``, or names a model file."""
 
 
 class Section(BaseModel):
     """A group of settings: frozen, and strict about names and types."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        validate_default=True,
+        use_attribute_docstrings=True,
+    )
 
 
 class SpeakerSettings(Section):
@@ -27,17 +46,18 @@ class SpeakerSettings(Section):
     """Identity in MQTT topics: letters, digits, _ and -. Empty: made once and kept in state_dir."""
     name: Annotated[str, Field(min_length=1, max_length=64)] = "Moshi speaker"
     """What people call it."""
-    state_dir: Path = Path("~/.local/state/moshi-speaker")
+    state_dir: UserPath = Path("~/.local/state/moshi-speaker")
     """Where the speaker keeps what it must remember."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """How much the log says. Words that are spoken appear at debug only."""
+    """How much the log says: debug, info, warning or error. Words that are spoken appear at debug only."""
 
 
 class ModelSettings(Section):
     """Which model talks, and how freely it samples."""
 
-    source: Annotated[str, Field(min_length=1)] = "kyutai/moshiko-mlx-q8"
-    """A Hugging Face repo id, or a local folder with model, Mimi and tokenizer files."""
+    source: NameOrPath = "kyutai/moshiko-mlx-q8"
+    """A Hugging Face repo id, or a local folder (with /, ./, ../ or ~/ in front) with model, Mimi and
+    tokenizer files."""
     revision: str | None = None
     """Branch, tag or commit of the repo. Empty: the default branch."""
     offline: bool = False
@@ -50,7 +70,7 @@ class ModelSettings(Section):
     """Sampling temperature of the sound; 0 takes the most likely token."""
     audio_top_k: Annotated[int, Field(ge=1)] = 250
     """How many of the most likely audio tokens may be sampled."""
-    seed: int | None = None
+    seed: Annotated[int, Field(ge=0, le=2**63 - 1)] | None = None
     """Seed of the sampling. Empty: another one in each conversation."""
 
 
@@ -98,9 +118,10 @@ class WakeSettings(Section):
     enabled: bool = True
     """Listen for the wake word. Without it, only MQTT starts a conversation."""
     engine: Literal["auto", "openwakeword", "pyopen_wakeword"] = "auto"
-    """Which library detects it; auto takes the one that is installed."""
-    model: Annotated[str, Field(min_length=1)] = "hey_jarvis"
-    """A bundled model (hey_jarvis, alexa, hey_mycroft, okay_nabu, hey_rhasspy), or a path to a .tflite or .onnx file."""
+    """Which library detects it: openwakeword, pyopen_wakeword, or auto for the one that is installed."""
+    model: NameOrPath = "hey_jarvis"
+    """A bundled model (hey_jarvis, alexa, hey_mycroft, okay_nabu, hey_rhasspy),
+    or a path to a .tflite or .onnx file."""
     threshold: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Score from which a chunk of 80 ms counts as the wake word."""
     patience: Annotated[int, Field(ge=1, le=20)] = 2
@@ -113,7 +134,8 @@ class ConversationSettings(Section):
     """When a conversation begins and ends."""
 
     preroll_s: Annotated[float, Field(ge=0, le=5)] = 1.5
-    """Seconds before the moment of detection that Moshi still hears, so that one breath is enough. At most the sound since the wake word is used."""
+    """Seconds before the moment of detection that Moshi still hears, so that one breath is enough.
+    At most the sound since the wake word is used."""
     end_silence_s: Annotated[float, Field(gt=0)] = 8.0
     """Seconds of silence of both sides after which the conversation ends."""
     max_conversation_s: Annotated[float, Field(gt=0)] = 900.0
@@ -125,11 +147,11 @@ class TlsSettings(Section):
 
     enabled: bool = False
     """Use TLS."""
-    ca_cert: Path | None = None
+    ca_cert: UserPath | None = None
     """File with the certificates to trust. Empty: those of the system."""
-    client_cert: Path | None = None
+    client_cert: UserPath | None = None
     """Our own certificate, if the broker wants one."""
-    client_key: Path | None = None
+    client_key: UserPath | None = None
     """The key of our own certificate."""
     insecure: bool = False
     """Accept any host name in the broker's certificate. For tests only."""
@@ -159,7 +181,7 @@ class MqttSettings(Section):
     keepalive_s: Annotated[int, Field(ge=5, le=3600)] = 30
     """Seconds between signs of life."""
     protocol: Literal["auto", "5", "3.1.1"] = "auto"
-    """Version of MQTT; auto tries 5, then 3.1.1."""
+    """Version of MQTT: 5, 3.1.1, or auto, which tries 5 first."""
     base_topic: str = "moshi-speaker"
     """First part of every topic."""
     tls: TlsSettings = TlsSettings()
@@ -172,16 +194,18 @@ class MqttSettings(Section):
         return topic
 
     @model_validator(mode="after")
-    def _password_has_user(self) -> "MqttSettings":
+    def _username_with_password(self) -> "MqttSettings":
         if self.password is not None and self.username is None:
             raise ValueError("password without username: set both")
+        if self.username is not None and self.password is None:
+            raise ValueError("username without password: set both")
         return self
 
 
 class Settings(Section):
     """All settings of the speaker."""
 
-    speaker: SpeakerSettings = SpeakerSettings()
+    speaker: SpeakerSettings = Field(default_factory=SpeakerSettings)
     model: ModelSettings = ModelSettings()
     engine: EngineSettings = EngineSettings()
     audio: AudioSettings = AudioSettings()

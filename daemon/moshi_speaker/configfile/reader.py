@@ -1,0 +1,188 @@
+"""From YAML nodes to the values of the settings, led by the JSON schema of the settings."""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from moshi_speaker.configfile.accepted import Schema, choices, kinds, words
+from moshi_speaker.configfile.document import BOOL, FLOAT, INT, NULL
+from moshi_speaker.configfile.tags import Tags
+from moshi_speaker.errors import ConfigError
+
+Place = tuple[str, ...]
+"""The keys that lead to a setting."""
+
+MODEL_FILES = (".tflite", ".onnx")
+SHOWN_CHARACTERS = 40
+"""How much of a wrong value a message repeats."""
+
+
+class SettingsReader:
+    """Turns nodes into plain values, notes what is wrong, and remembers where everything was written."""
+
+    def __init__(self, path: Path, schema: Schema, environ: Mapping[str, str]) -> None:
+        """``path`` of the file, absolute: relative paths in it count from its folder."""
+        self.problems: list[ConfigError] = []
+        self._path = path
+        self._schema = schema
+        self._tags = Tags(path.parent, environ)
+        self._lines: dict[Place, int] = {}
+        self._shown: dict[Place, str] = {}
+
+    def settings(self, root: yaml.Node) -> dict[str, object]:
+        """The values that the file gives; ``problems`` afterwards holds what is wrong with them."""
+        self._lines[()] = root.start_mark.line + 1
+        return self._section(root, self._schema, ())
+
+    def explain(self, error: ValidationError) -> list[ConfigError]:
+        """One error with file and line for each setting that pydantic refused, in the order of the file."""
+        found: dict[Place, ConfigError] = {}
+        for detail in error.errors():
+            place = self._place(detail["loc"])
+            schema = self._at(place)
+            if detail["type"] != "value_error":
+                problem = self._refused(place, words(schema))
+            elif "properties" in schema:
+                problem = self._error(place, f"{'.'.join(place)}: {detail['ctx']['error']}")
+            else:
+                problem = self._refused(place, str(detail["ctx"]["error"]))
+            found.setdefault(place, problem)
+        return [found[place] for place in sorted(found, key=lambda place: self._lines[place])]
+
+    def _section(self, node: yaml.Node, schema: Schema, place: Place) -> dict[str, object]:
+        values: dict[str, object] = {}
+        if node.tag == NULL:
+            return values
+        if not isinstance(node, yaml.MappingNode) or node.tag.startswith("!"):
+            what = f"{'.'.join(place) or 'the file'} is a group of settings, not one value or a list"
+            self.problems.append(self._error(place, what, "write lines NAME: VALUE below it, indented"))
+            return values
+        for key, value in node.value:
+            self._entry(key, value, schema, place, values)
+        return values
+
+    def _entry(
+        self, key: yaml.Node, value: yaml.Node, schema: Schema, place: Place, values: dict[str, object]
+    ) -> None:
+        line = key.start_mark.line + 1
+        name = key.value if isinstance(key, yaml.ScalarNode) else "?"
+        inner = (*place, name)
+        if inner in self._lines:
+            what = f"{'.'.join(inner)} is there twice, first in line {self._lines[inner]}"
+            self.problems.append(ConfigError(what, where=f"{self._path}:{line}", remedy="remove one"))
+            return
+        self._lines[inner] = line
+        if name not in schema["properties"]:
+            self.problems.append(self._unknown(inner, schema))
+            return
+        field = self._follow(schema["properties"][name])
+        try:
+            values[name] = (
+                self._section(value, field, inner)
+                if "properties" in field
+                else self._leaf(value, field, inner)
+            )
+        except ConfigError as problem:
+            self.problems.append(problem)
+
+    def _leaf(self, written: yaml.Node, schema: Schema, place: Place) -> object:
+        node = self._tags.resolve(written, self._where(place))
+        self._shown[place] = _shown(node)
+        if node is not written or any("writeOnly" in choice for choice in choices(schema)):
+            self._shown[place] = "not usable (its value is not shown)"
+        if not isinstance(node, yaml.ScalarNode):
+            raise self._refused(place, words(schema))
+        accepts = kinds(schema)
+        if node.tag == NULL:
+            if "null" not in accepts:
+                raise self._refused(place, f"{words(schema)}, or leave the line out for the default")
+            return None
+        if "string" in accepts and not (node.tag == INT and "integer" in accepts):
+            return self._text(node.value, schema, place)
+        return _number_or_switch(node)
+
+    def _text(self, text: str, schema: Schema, place: Place) -> object:
+        formats = {choice.get("format") for choice in choices(schema)}
+        if "path" in formats:
+            if not text:
+                raise self._refused(place, words(schema))
+            return Path(text) if text.startswith("~") else self._path.parent / text
+        if "name-or-path" in formats:
+            if text.startswith("~/"):
+                return str(Path(text).expanduser())
+            if text.startswith(("./", "../")) or text.endswith(MODEL_FILES):
+                return str(self._path.parent / text)
+        return text
+
+    def _unknown(self, place: Place, schema: Schema) -> ConfigError:
+        return self._error(
+            place,
+            f"unknown setting {'.'.join(place)}",
+            f"did you mean {'.'.join(self._nearest(place, schema))}?",
+        )
+
+    def _nearest(self, place: Place, schema: Schema) -> Place:
+        *above, name = place
+        beside = list(schema["properties"])
+        if near := difflib.get_close_matches(name, beside, 1):
+            return (*above, near[0])
+        everywhere = {known[-1]: known for known in self._places(self._schema, ())}
+        if near := difflib.get_close_matches(name, everywhere, 1, cutoff=0.8):
+            return everywhere[near[0]]
+        return (*above, difflib.get_close_matches(name, beside, 1, cutoff=0)[0])
+
+    def _places(self, schema: Schema, place: Place) -> Iterator[Place]:
+        for name, field in schema["properties"].items():
+            inner, followed = (*place, name), self._follow(field)
+            yield inner
+            if "properties" in followed:
+                yield from self._places(followed, inner)
+
+    def _follow(self, schema: Schema) -> Schema:
+        reference = schema.get("$ref")
+        return self._schema["$defs"][reference.rpartition("/")[2]] if reference else schema
+
+    def _at(self, place: Place) -> Schema:
+        schema = self._schema
+        for name in place:
+            schema = self._follow(schema["properties"][name])
+        return schema
+
+    def _place(self, location: tuple[int | str, ...]) -> Place:
+        place = tuple(str(part) for part in location)
+        while place not in self._lines:  # pydantic adds which alternative of a union it tried
+            place = place[:-1]
+        return place
+
+    def _where(self, place: Place) -> str:
+        return f"{self._path}:{self._lines[place]}"
+
+    def _error(self, place: Place, what: str, remedy: str = "") -> ConfigError:
+        return ConfigError(what, where=self._where(place), remedy=remedy)
+
+    def _refused(self, place: Place, accepted: str) -> ConfigError:
+        return self._error(place, f"{'.'.join(place)} is {self._shown[place]}", f"give {accepted}")
+
+
+def _number_or_switch(node: yaml.ScalarNode) -> object:
+    text: str = node.value
+    if node.tag == BOOL:
+        return text.lower() in ("true", "yes", "on")
+    if node.tag == INT:
+        return int(text)
+    return float(text) if node.tag == FLOAT else text
+
+
+def _shown(node: yaml.Node) -> str:
+    if isinstance(node, yaml.SequenceNode):
+        return "a list"
+    if not isinstance(node, yaml.ScalarNode):
+        return "a group"
+    if not node.value:
+        return "empty"
+    text = " ".join(node.value.split())
+    text = text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
+    return f'"{text}"' if node.style else text
