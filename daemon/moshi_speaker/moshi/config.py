@@ -1,0 +1,242 @@
+"""What shape a model has: from ``config.json``, or from the presets of the published checkpoints."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from moshi_speaker.errors import CheckpointError, UnsupportedModelError
+from moshi_speaker.moshi.transformer import TransformerConfig, gated_hidden
+
+PAD = 3
+"""Text token: nothing to say in this frame (moshi-spec §3.1)."""
+END_PAD = 0
+"""Text token: a word begins in the next frame (moshi-spec §3.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class DepthConfig:
+    """The depth transformer: one pass for each generated codebook."""
+
+    dim: int
+    num_heads: int
+    num_layers: int
+    hidden: int
+    """Half width of its SwiGLU."""
+    schedule: tuple[int, ...]
+    """Which set of weights each pass uses; its length is the number of passes."""
+    low_rank: int | None = None
+    """Width of the embedding tables where they are factored."""
+
+    @property
+    def num_sets(self) -> int:
+        """Distinct sets of weights."""
+        return max(self.schedule, default=-1) + 1
+
+    def transformer(self) -> TransformerConfig:
+        """Its layers; a pass sees all passes of the same step, and has no position."""
+        return TransformerConfig(
+            dim=self.dim,
+            num_heads=self.num_heads,
+            num_layers=self.num_layers,
+            hidden=self.hidden,
+            context=max(len(self.schedule), 1),
+            max_period=None,
+            gated=True,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LmConfig:
+    """The language model (moshi-spec §2.1)."""
+
+    dim: int
+    num_heads: int
+    num_layers: int
+    hidden: int
+    """Half width of the temporal SwiGLU."""
+    context: int
+    """Steps that a step sees, itself included."""
+    max_period: float
+    text_card: int
+    """Text tokens that can be predicted; the next id is the initial token."""
+    card: int
+    """Audio tokens that can be predicted; the next id is the initial token."""
+    num_codebooks: int
+    """Audio streams at the input: generated ones first, then the user's."""
+    delays: tuple[int, ...]
+    """Steps by which each audio stream is late."""
+    depth: DepthConfig
+    extra_heads: int = 0
+    extra_heads_dim: int = 6
+
+    @property
+    def generated(self) -> int:
+        """Audio streams that the model generates."""
+        return len(self.depth.schedule)
+
+    @property
+    def heard(self) -> int:
+        """Audio streams that come from the user."""
+        return self.num_codebooks - self.generated
+
+    @property
+    def max_delay(self) -> int:
+        """Steps until a generated frame is complete."""
+        return max(self.delays[: self.generated], default=0)
+
+    @property
+    def codebooks(self) -> int:
+        """Codebooks of Mimi that are needed."""
+        return max(self.generated, self.heard)
+
+    def transformer(self) -> TransformerConfig:
+        """The temporal transformer's layers."""
+        return TransformerConfig(
+            dim=self.dim,
+            num_heads=self.num_heads,
+            num_layers=self.num_layers,
+            hidden=self.hidden,
+            context=self.context,
+            max_period=self.max_period,
+            gated=True,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """The language model and the names of the files beside it."""
+
+    lm: LmConfig
+    moshi_name: str | None = None
+    """File of the language model; None: whichever of the published names is there."""
+    mimi_name: str | None = None
+    tokenizer_name: str | None = None
+    mimi: Mapping[str, Any] | None = None
+    """Shape of the codec where it is not the published one."""
+    sampling: Mapping[str, Any] = field(default_factory=dict)
+
+
+MOSHI_7B = LmConfig(
+    dim=4096,
+    num_heads=32,
+    num_layers=32,
+    hidden=11264,
+    context=3000,
+    max_period=10_000.0,
+    text_card=32_000,
+    card=2048,
+    num_codebooks=16,
+    delays=(0, *[1] * 7) * 2,
+    depth=DepthConfig(dim=1024, num_heads=16, num_layers=6, hidden=2816, schedule=tuple(range(8))),
+)
+"""moshiko and moshika, whose MLX repos ship no config.json (moshi-spec §2.1, §2.2)."""
+
+_UNSUPPORTED = {
+    "conditioners": "conditioners",
+    "cross_attention": "cross-attention",
+    "demux_second_stream": "a second text stream",
+    "bias_attn": "biases in attention",
+    "layer_scale": "layer scale in the language model",
+    "depformer_layer_scale": "layer scale in the depth transformer",
+    "depformer_norm": "a norm after the depth transformer",
+    "norm_emb": "a norm after the embeddings",
+    "lora": "LoRA weights",
+}
+_EXPECTED = {
+    "positional_embedding": ("rope",),
+    "depformer_pos_emb": ("none",),
+    "norm": ("rms_norm_f32",),
+    "gating": ("silu",),
+    "depformer_gating": ("silu",),
+    "causal": (True,),
+    "kv_repeat": (1,),
+    "existing_text_padding_id": (PAD,),
+}
+
+
+def model_config(values: Mapping[str, Any], where: str) -> ModelConfig:
+    """Read a ``config.json``; ``where`` names the file in errors.
+
+    Raises UnsupportedModelError for features that are not there yet, CheckpointError for a file that
+    is no such configuration. Keys that do not change the shape are ignored.
+    """
+    for key, feature in _UNSUPPORTED.items():
+        if values.get(key):
+            raise UnsupportedModelError(
+                f"this model needs {feature}, which is not supported yet", where=where
+            )
+    for key, accepted in _EXPECTED.items():
+        if key in values and values[key] not in accepted:
+            raise UnsupportedModelError(f"{key} {values[key]!r} is not supported yet", where=where)
+    try:
+        lm = _lm_config(values)
+    except KeyError as error:
+        raise CheckpointError(f"the key {error.args[0]!r} is missing", where=where) from error
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"a value does not fit: {error}", where=where) from error
+    _check(lm, where)
+    return ModelConfig(
+        lm=lm,
+        moshi_name=values.get("moshi_name"),
+        mimi_name=values.get("mimi_name"),
+        tokenizer_name=values.get("tokenizer_name"),
+        mimi=values.get("mimi_config"),
+        sampling=values.get("lm_gen_config") or {},
+    )
+
+
+def _lm_config(values: Mapping[str, Any]) -> LmConfig:
+    dim = int(values["dim"])
+    hidden_scale = float(values.get("hidden_scale", 4.125))
+    num_codebooks = int(values["n_q"])
+    delays = tuple(int(delay) for delay in values["delays"])
+    if len(delays) != num_codebooks + 1:
+        raise ValueError(f"delays has {len(delays)} entries, text and {num_codebooks} streams need one each")
+    if delays[0] != 0:
+        raise ValueError("a delayed text stream")
+    return LmConfig(
+        dim=dim,
+        num_heads=int(values["num_heads"]),
+        num_layers=int(values["num_layers"]),
+        hidden=gated_hidden(int(hidden_scale * dim)),
+        context=int(values["context"]),
+        max_period=float(values["max_period"]),
+        text_card=int(values["text_card"]),
+        card=int(values["card"]),
+        num_codebooks=num_codebooks,
+        delays=delays[1:],
+        depth=_depth_config(values, hidden_scale),
+        extra_heads=int(values.get("extra_heads_num_heads") or 0),
+        extra_heads_dim=int(values.get("extra_heads_dim") or 6),
+    )
+
+
+def _depth_config(values: Mapping[str, Any], hidden_scale: float) -> DepthConfig:
+    passes = int(values["dep_q"])
+    if passes == 0:
+        return DepthConfig(dim=0, num_heads=1, num_layers=0, hidden=0, schedule=())
+    dim = int(values["depformer_dim"])
+    feedforward = values.get("depformer_dim_feedforward") or int(hidden_scale * dim)
+    schedule = values.get("depformer_weights_per_step_schedule") or range(passes)
+    low_rank = values.get("depformer_low_rank_embeddings")
+    if len(schedule) < passes:
+        raise ValueError(f"depformer_weights_per_step_schedule is shorter than dep_q {passes}")
+    return DepthConfig(
+        dim=dim,
+        num_heads=int(values["depformer_num_heads"]),
+        num_layers=int(values["depformer_num_layers"]),
+        hidden=gated_hidden(int(feedforward)),
+        schedule=tuple(int(i) for i in schedule[:passes]),
+        low_rank=int(low_rank) if low_rank else None,
+    )
+
+
+def _check(lm: LmConfig, where: str) -> None:
+    if lm.heard < 0:
+        raise CheckpointError(f"dep_q {lm.generated} is larger than n_q {lm.num_codebooks}", where=where)
+    for dim, heads in ((lm.dim, lm.num_heads), (lm.depth.dim, lm.depth.num_heads)):
+        if heads < 1 or dim % heads or (dim // heads) % 2:
+            raise CheckpointError(f"{dim} channels do not divide into {heads} heads", where=where)
+    sizes = (lm.dim, lm.num_layers, lm.context, lm.text_card, lm.card, lm.num_codebooks)
+    if min(sizes) < 1 or min(lm.delays) < 0:
+        raise CheckpointError("a size or a delay is not positive", where=where)

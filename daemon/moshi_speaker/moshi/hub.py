@@ -1,0 +1,152 @@
+"""Where the files of a model are: in a local folder, or in the Hugging Face cache, fetched if need be."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from moshi_speaker.errors import CheckpointError
+from moshi_speaker.moshi.config import MOSHI_7B, ModelConfig, model_config
+
+Status = Callable[[str], None]
+"""Told, in a few words, what is going on."""
+
+LM_NAMES = ("model.safetensors", "model.q8.safetensors", "model.q4.safetensors")
+"""Of the published language models (moshi-spec §2.7)."""
+MIMI_PATTERNS = ("tokenizer-*.safetensors", "mimi*.safetensors")
+"""Of the published codecs (moshi-spec §1.5)."""
+TOKENIZER_PATTERN = "tokenizer*.model"
+PUBLISHED = tuple(
+    f"kyutai/{voice}-mlx-{kind}" for voice in ("moshiko", "moshika") for kind in ("q4", "q8", "bf16")
+)
+"""Repos that are known to fit."""
+_REPO_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")
+_WANTED = ["*.safetensors", "*.model", "config.json"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """A model's files, and what shape they should have."""
+
+    name: str
+    """What the user calls it: repo id or folder."""
+    config: ModelConfig
+    lm: Path
+    mimi: Path
+    tokenizer: Path
+
+
+def find(source: str, revision: str | None = None, *, offline: bool = False, status: Status) -> ModelFiles:
+    """The files of a local folder or a repo id; what the cache lacks is downloaded unless ``offline``.
+
+    Raises CheckpointError when something is not there and cannot be had.
+    """
+    folder = Path(source).expanduser()
+    if folder.is_dir():
+        return files_in(folder, source)
+    if not _REPO_ID.match(source) or source.startswith((".", "/", "~")):
+        raise CheckpointError(
+            "no such folder", where=source, remedy=f"name a folder or a repo id such as {PUBLISHED[1]}"
+        )
+    cached = _snapshot(source, revision, local_only=True)
+    if cached is not None:
+        try:
+            return files_in(cached, source)
+        except CheckpointError:
+            if offline:
+                raise
+    if offline:
+        raise CheckpointError(
+            "this model is not in the cache, and model.offline forbids the network",
+            where=source,
+            remedy=f"run once with a network: moshi-speaker models pull {source}",
+        )
+    return pull(source, revision, status=status)
+
+
+def pull(source: str, revision: str | None = None, *, status: Status) -> ModelFiles:
+    """Download a repo into the cache, or complete and refresh it. Raises CheckpointError."""
+    status(f"downloading {source}")
+    folder = _snapshot(source, revision, local_only=False)
+    assert folder is not None
+    return files_in(folder, source)
+
+
+def files_in(folder: Path, name: str) -> ModelFiles:
+    """The files of a folder in the layout of the published repos. Raises CheckpointError."""
+    config_path = folder / "config.json"
+    config = ModelConfig(MOSHI_7B)
+    if config_path.is_file():
+        config = model_config(_read_json(config_path), str(config_path))
+    lm = _one_of(folder, [config.moshi_name] if config.moshi_name else list(LM_NAMES), "language model")
+    mimi = _one_of(folder, [config.mimi_name] if config.mimi_name else list(MIMI_PATTERNS), "Mimi codec")
+    tokenizer = _one_of(folder, [config.tokenizer_name or TOKENIZER_PATTERN], "tokenizer")
+    return ModelFiles(name=name, config=config, lm=lm, mimi=mimi, tokenizer=tokenizer)
+
+
+def cached_models() -> list[tuple[str, int]]:
+    """Repo ids of Moshi-like models in the cache and their sizes in bytes."""
+    from huggingface_hub import CacheNotFound, scan_cache_dir
+
+    try:
+        repos = scan_cache_dir().repos
+    except CacheNotFound:
+        return []
+    return sorted(
+        (repo.repo_id, repo.size_on_disk)
+        for repo in repos
+        if any(file.file_name in LM_NAMES for revision in repo.revisions for file in revision.files)
+    )
+
+
+def _one_of(folder: Path, patterns: list[str], what: str) -> Path:
+    for pattern in patterns:
+        found = sorted(path for path in folder.glob(pattern) if path.is_file())
+        if found:
+            return found[0]
+    raise CheckpointError(
+        f"there is no {what} here (looked for {', '.join(patterns)})",
+        where=str(folder),
+        remedy="give a folder laid out like the published repos",
+    )
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"this is no JSON file: {error}", where=str(path)) from error
+    if not isinstance(values, dict):
+        raise CheckpointError("this is no JSON object", where=str(path))
+    return values
+
+
+def _snapshot(repo: str, revision: str | None, *, local_only: bool) -> Path | None:
+    """The cache folder of a repo; None when it is not there and may not be fetched."""
+    import huggingface_hub
+    from huggingface_hub import errors
+
+    at = f"{repo}@{revision}" if revision else repo
+    try:
+        return Path(
+            huggingface_hub.snapshot_download(
+                repo, revision=revision, allow_patterns=_WANTED, local_files_only=local_only
+            )
+        )
+    except errors.RepositoryNotFoundError as error:
+        raise CheckpointError("there is no such repo on the hub", where=at) from error
+    except errors.RevisionNotFoundError as error:
+        raise CheckpointError("there is no such revision of this repo", where=at) from error
+    except errors.LocalEntryNotFoundError as error:
+        if local_only:
+            return None
+        raise CheckpointError(
+            "it is not in the cache, and the hub cannot be reached",
+            where=at,
+            remedy="check the network, or name a local folder as model.source",
+        ) from error
+    except (errors.HfHubHTTPError, OSError) as error:
+        line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise CheckpointError(f"the download failed: {line}", where=at, remedy="try again") from error

@@ -1,0 +1,123 @@
+"""Published files of the language model -> a model ready to step."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import mlx.core as mx
+import mlx.nn as nn
+
+from moshi_speaker.errors import CheckpointError, UnsupportedModelError
+from moshi_speaker.moshi.config import LmConfig
+from moshi_speaker.moshi.lm.layout import Quantization, mlx_shapes, torch_shapes
+from moshi_speaker.moshi.lm.temporal import MoshiLm
+from moshi_speaker.moshi.safetensors import Tensor, check_shapes, read_header
+
+_FLOATS = {"F32", "BF16", "F16"}
+
+
+def check_lm(path: Path, config: LmConfig) -> tuple[bool, Quantization | None]:
+    """Hold a file's header against ``config``; say whether it has PyTorch names, and how it is quantized.
+
+    Raises CheckpointError (naming the first tensor that does not fit) or UnsupportedModelError.
+    """
+    header = read_header(path)
+    where = str(path)
+    if any(tensor.dtype == "I8" for tensor in header.values()):
+        raise UnsupportedModelError(
+            "int8 weights of bitsandbytes are not supported", where=where, remedy="use an -mlx- checkpoint"
+        )
+    torch_names = "emb.0.weight" in header and "audio_embs.0.weight" not in header
+    quantization = None if torch_names else _quantization(header, config, where)
+    expected = torch_shapes(config) if torch_names else mlx_shapes(config, quantization)
+    check_shapes(header, expected, where)
+    for name, tensor in header.items():
+        packed = quantization is not None and f"{name.removesuffix('weight')}scales" in header
+        if tensor.dtype not in ({"U32"} if packed and name.endswith("weight") else _FLOATS):
+            raise CheckpointError(f"tensor {name} has type {tensor.dtype}", where=where)
+    return torch_names, quantization
+
+
+def load_lm(path: Path, config: LmConfig, dtype: mx.Dtype) -> MoshiLm:
+    """Load a checkpoint with MLX or PyTorch names; plain weights are cast to ``dtype``.
+
+    Quantized matrices stay as they are in the file. Raises as ``check_lm`` does.
+    """
+    torch_names, quantization = check_lm(path, config)
+    weights = mx.load(str(path))
+    assert isinstance(weights, dict)
+    if torch_names:
+        weights = from_torch(weights, config)
+    model = MoshiLm(config)
+    if quantization:
+        nn.quantize(model, group_size=quantization.group_size, bits=quantization.bits)
+        weights = {name: _cast_norm(name, array, dtype, weights) for name, array in weights.items()}
+    else:
+        weights = {name: array.astype(dtype) for name, array in weights.items()}
+    model.load_weights(list(weights.items()), strict=True)
+    mx.eval(model.parameters())
+    return model
+
+
+def _cast_norm(name: str, array: mx.array, dtype: mx.Dtype, weights: Mapping[str, mx.array]) -> mx.array:
+    """Cast what is not quantized; scales and biases stay in the type of the file, to save memory."""
+    stem = name.rpartition(".")[0]
+    return array if f"{stem}.scales" in weights else array.astype(dtype)
+
+
+def _quantization(header: Mapping[str, Tensor], config: LmConfig, where: str) -> Quantization | None:
+    """Read bits and group size off the shapes of the first table."""
+    weight, scales = header.get("text_emb.weight"), header.get("text_emb.scales")
+    if weight is None or scales is None:
+        return None
+    if len(weight.shape) != 2 or len(scales.shape) != 2 or not scales.shape[1]:
+        raise CheckpointError("tensor text_emb.scales does not fit text_emb.weight", where=where)
+    bits = weight.shape[1] * 32 // config.dim
+    group_size = config.dim // scales.shape[1]
+    if (bits, group_size) not in {(b, g) for b in (4, 8) for g in (32, 64, 128)}:
+        raise UnsupportedModelError(f"quantized to {bits} bits in groups of {group_size}", where=where)
+    return Quantization(bits, group_size)
+
+
+def from_torch(weights: Mapping[str, mx.array], config: LmConfig) -> dict[str, mx.array]:
+    """Rename and split the tensors of a PyTorch checkpoint (moshi-spec §2.7)."""
+    renamed: dict[str, mx.array] = {}
+    for name, array in weights.items():
+        if name.startswith(("depformer", "linears.")):
+            continue
+        if name.startswith("emb."):
+            name = f"audio_{name.replace('emb.', 'embs.', 1)}"
+        if name.endswith(".alpha"):
+            name, array = f"{name.removesuffix('alpha')}weight", array.reshape(-1)
+        renamed[name.replace("in_proj_weight", "in_proj.weight")] = array
+    for k, weight_set in enumerate(config.depth.schedule):
+        renamed |= _slice_from_torch(weights, config, k, weight_set)
+    return renamed
+
+
+def _slice_from_torch(
+    weights: Mapping[str, mx.array], config: LmConfig, k: int, weight_set: int
+) -> dict[str, mx.array]:
+    prefix = f"depformer.slices.{k}"
+    table = "depformer_text_emb" if k == 0 else f"depformer_emb.{k - 1}"
+    renamed = {
+        f"{prefix}.emb.weight": weights[f"{table}.weight"],
+        f"{prefix}.linear_in.weight": weights[f"depformer_in.{weight_set}.weight"],
+        f"{prefix}.linear_out.weight": weights[f"linears.{k}.weight"],
+    }
+    if config.depth.low_rank:
+        renamed[f"{prefix}.emb.low_rank.weight"] = weights[f"{table}.low_rank.weight"]
+    for i in range(config.depth.num_layers):
+        source, target = f"depformer.layers.{i}", f"{prefix}.transformer.layers.{i}"
+        for name in ("in_proj", "out_proj"):
+            key = (
+                f"{source}.self_attn.in_proj_weight"
+                if name == "in_proj"
+                else f"{source}.self_attn.out_proj.weight"
+            )
+            stacked = mx.split(weights[key], config.depth.num_sets, axis=0)
+            renamed[f"{target}.self_attn.{name}.weight"] = stacked[weight_set]
+        for name in ("linear_in", "linear_out"):
+            renamed[f"{target}.gating.{name}.weight"] = weights[f"{source}.gating.{weight_set}.{name}.weight"]
+        for name in ("norm1", "norm2"):
+            renamed[f"{target}.{name}.weight"] = weights[f"{source}.{name}.alpha"].reshape(-1)
+    return renamed

@@ -1,0 +1,76 @@
+"""The header of a safetensors file: read and checked before any weight is."""
+
+import json
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from moshi_speaker.errors import CheckpointError
+
+MAX_HEADER_BYTES = 100_000_000
+"""Beyond this a file is refused as no safetensors file; the format itself sets the same bound."""
+
+DTYPE_BYTES = {"F64": 8, "I64": 8, "U64": 8, "F32": 4, "I32": 4, "U32": 4, "BF16": 2, "F16": 2, "I16": 2}
+DTYPE_BYTES |= {"U16": 2, "I8": 1, "U8": 1, "BOOL": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """One entry of the header."""
+
+    dtype: str
+    """As the format writes it: F32, BF16, U32 …"""
+    shape: tuple[int, ...]
+
+
+def read_header(path: Path) -> dict[str, Tensor]:
+    """Names, types and shapes of a file's tensors.
+
+    Raises CheckpointError when it is no safetensors file, or shorter than its header says.
+    """
+    where = str(path)
+    remedy = "fetch it again: moshi-speaker models pull"
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            prefix = file.read(8)
+            length = struct.unpack("<Q", prefix)[0] if len(prefix) == 8 else 0
+            if not 2 <= length <= min(size - 8, MAX_HEADER_BYTES):
+                raise CheckpointError(
+                    "this is no safetensors file, or it is cut off", where=where, remedy=remedy
+                )
+            header = json.loads(file.read(length))
+        tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
+        end = max((entry["data_offsets"][1] for entry in tensors.values()), default=0)
+        parsed = {name: Tensor(e["dtype"], tuple(map(int, e["shape"]))) for name, e in tensors.items()}
+    except OSError as error:
+        raise CheckpointError(f"cannot be read: {error.strerror}", where=where) from error
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise CheckpointError("this is no safetensors file", where=where, remedy=remedy) from error
+    if size < 8 + length + end:
+        missing = 8 + length + end - size
+        raise CheckpointError(f"the file is cut off, {missing} bytes are missing", where=where, remedy=remedy)
+    return parsed
+
+
+def check_shapes(header: Mapping[str, Tensor], expected: Mapping[str, tuple[int, ...]], where: str) -> None:
+    """Hold a header against the tensors a model needs: all of them, no others, in these shapes.
+
+    Raises CheckpointError that names the first tensor that is missing, unexpected or misshapen.
+    """
+    for name, shape in expected.items():
+        if name not in header:
+            raise CheckpointError(f"tensor {name} {_text(shape)} is missing", where=where)
+        found = header[name].shape
+        if found != shape:
+            raise CheckpointError(
+                f"tensor {name} has shape {_text(found)}, expected {_text(shape)}", where=where
+            )
+    for name, tensor in header.items():
+        if name not in expected:
+            raise CheckpointError(f"tensor {name} {_text(tensor.shape)} is unexpected", where=where)
+
+
+def _text(shape: tuple[int, ...]) -> str:
+    return "(" + ", ".join(map(str, shape)) + ")"
