@@ -1,0 +1,182 @@
+"""Causal streaming convolutions, written as matrix products over windows of the input.
+
+Sound is (batch, time, channels) here. Every layer is called with a chunk and the state of its
+stream; the outputs do not depend on how a stream is cut into chunks.
+"""
+
+from dataclasses import dataclass
+
+import mlx.core as mx
+import mlx.nn as nn
+
+
+@dataclass(slots=True)
+class ConvState:
+    """The last inputs of one convolution on one stream."""
+
+    tail: mx.array | None = None
+    """(batch, history, channels), or None before the first chunk."""
+
+    def extend(self, x: mx.array, history: int, *, edge: bool = False) -> mx.array:
+        """Put the last ``history`` inputs before x, and remember the newest ones.
+
+        Before the first chunk lie zeros or, with ``edge``, copies of its first column.
+        """
+        if history == 0:
+            return x
+        if self.tail is None:
+            before = x[:, :1] if edge else mx.zeros((), x.dtype)
+            self.tail = mx.broadcast_to(before, (x.shape[0], history, x.shape[2]))
+        whole = mx.concatenate([self.tail, x], axis=1)
+        self.tail = whole[:, -history:]
+        return whole
+
+
+class Affine(nn.Module):
+    """A matrix, (inputs, outputs), and a bias: what a convolution does to each window.
+
+    The matrix is stored the way the product reads it; transposed it is two to three times slower
+    with a plain BLAS.
+    """
+
+    def __init__(self, inputs: int, outputs: int, *, bias: bool = True) -> None:
+        """Zeros, until weights are loaded."""
+        super().__init__()
+        self.weight = mx.zeros((inputs, outputs))
+        if bias:
+            self.bias = mx.zeros((outputs,))
+
+    def __call__(self, x: mx.array) -> mx.array:
+        """(..., inputs) to (..., outputs)."""
+        if "bias" in self:
+            return mx.addmm(self.bias, x, self.weight)
+        return x @ self.weight
+
+
+class _Conv(nn.Module):
+    # A level of the published tensor names, which held the weight norm in training.
+    def __init__(self, affine: Affine) -> None:
+        super().__init__()
+        self.conv = affine
+
+
+class _Taps(nn.Module):
+    # (2, stride, channels): what the previous and the present input give to each of the outputs.
+    def __init__(self, channels: int, stride: int) -> None:
+        super().__init__()
+        self.weight = mx.zeros((2, stride, channels))
+
+
+class _ConvTranspose(nn.Module):
+    # As above.
+    def __init__(self, affine: Affine) -> None:
+        super().__init__()
+        self.convtr = affine
+
+
+class _DepthwiseTranspose(nn.Module):
+    # As above.
+    def __init__(self, taps: _Taps) -> None:
+        super().__init__()
+        self.convtr = taps
+
+
+class Conv1d(nn.Module):
+    """A causal convolution; a chunk must be a multiple of ``stride`` long."""
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        *,
+        stride: int = 1,
+        dilation: int = 1,
+        bias: bool = True,
+        edge: bool = False,
+    ) -> None:
+        """``edge``: a stream begins with copies of its first column instead of zeros."""
+        super().__init__()
+        self.conv = _Conv(Affine(kernel * inputs, outputs, bias=bias))
+        self._kernel = kernel
+        self._stride = stride
+        self._dilation = dilation
+        self._edge = edge
+        self._history = (kernel - 1) * dilation + 1 - stride
+
+    def __call__(self, x: mx.array, state: ConvState) -> mx.array:
+        """(batch, time, inputs) to (batch, time / stride, outputs)."""
+        steps = x.shape[1] // self._stride
+        whole = state.extend(x, self._history, edge=self._edge)
+        return self.conv.conv(_windows(whole, steps, self._kernel, self._stride, self._dilation))
+
+
+class ConvTranspose1d(nn.Module):
+    """A causal transposed convolution with a kernel of twice its stride.
+
+    Each input reaches its own ``stride`` outputs and the next ones, so each group of outputs is one
+    product with the previous and the present input (moshi-spec §1.4): nothing to overlap and add.
+    """
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        """Kernel 2 * stride."""
+        super().__init__()
+        self.convtr = _ConvTranspose(Affine(2 * inputs, stride * outputs))
+        self._outputs = outputs
+
+    def __call__(self, x: mx.array, state: ConvState) -> mx.array:
+        """(batch, time, inputs) to (batch, time * stride, outputs)."""
+        batch, time, _ = x.shape
+        grouped = self.convtr.convtr(_windows(state.extend(x, 1), time, 2))
+        return grouped.reshape(batch, -1, self._outputs)
+
+
+class DepthwiseUpsample(nn.Module):
+    """A transposed convolution like ``ConvTranspose1d`` that keeps channels apart and has no bias."""
+
+    def __init__(self, channels: int, stride: int) -> None:
+        """Kernel 2 * stride."""
+        super().__init__()
+        self.convtr = _DepthwiseTranspose(_Taps(channels, stride))
+
+    def __call__(self, x: mx.array, state: ConvState) -> mx.array:
+        """(batch, time, channels) to (batch, time * stride, channels)."""
+        batch, _, channels = x.shape
+        whole = state.extend(x, 1)[:, :, None]
+        previous, present = self.convtr.convtr.weight
+        grouped = whole[:, 1:] * present + whole[:, :-1] * previous
+        return grouped.reshape(batch, -1, channels)
+
+
+def conv_matrix(weight: mx.array) -> mx.array:
+    """A published convolution, (outputs, inputs, kernel), as ``Affine`` wants it."""
+    outputs = weight.shape[0]
+    return weight.transpose(2, 1, 0).reshape(-1, outputs)
+
+
+def transposed_matrix(weight: mx.array) -> mx.array:
+    """A published transposed convolution, (inputs, outputs, 2 * stride), as ``Affine`` wants it."""
+    inputs, outputs, kernel = weight.shape
+    late_first = weight.reshape(inputs, outputs, 2, kernel // 2)[:, :, ::-1]
+    return late_first.transpose(2, 0, 3, 1).reshape(2 * inputs, -1)
+
+
+def transposed_bias(bias: mx.array, stride: int) -> mx.array:
+    """The bias of each of the ``stride`` outputs that ``ConvTranspose1d`` computes at once."""
+    return mx.tile(bias, (stride,))
+
+
+def depthwise_taps(weight: mx.array) -> mx.array:
+    """A published depthwise upsampling, (channels, 1, 2 * stride), as ``DepthwiseUpsample`` wants it."""
+    channels, _, kernel = weight.shape
+    return weight.reshape(channels, 2, kernel // 2)[:, ::-1].transpose(1, 2, 0)
+
+
+def _windows(x: mx.array, steps: int, kernel: int, stride: int = 1, dilation: int = 1) -> mx.array:
+    # (batch, steps, kernel * channels): what each output sees, oldest first.
+    if kernel == 1:
+        return x
+    batch, time, channels = x.shape
+    strides = (time * channels, stride * channels, dilation * channels, 1)
+    windows = mx.as_strided(x, (batch, steps, kernel, channels), strides)
+    return windows.reshape(batch, steps, kernel * channels)
