@@ -231,6 +231,14 @@ class SetCapture:
 
 
 @dataclass(frozen=True, slots=True)
+class SetVolume:
+    """Play everything at another loudness."""
+
+    percent: int
+    """0 to 100."""
+
+
+@dataclass(frozen=True, slots=True)
 class GiveUp:
     """End the process at once: to start or to stop in order took too long."""
 
@@ -332,4 +340,14 @@ Report = (
 )
 """What goes out to MQTT."""
 
-Effect = StartSession | StopSession | RestartEngine | ReopenDevice | SetCapture | GiveUp | PlayEarcon | Report
+Effect = (
+    StartSession
+    | StopSession
+    | RestartEngine
+    | ReopenDevice
+    | SetCapture
+    | SetVolume
+    | GiveUp
+    | PlayEarcon
+    | Report
+)

@@ -1,0 +1,128 @@
+"""Transitions of a talk: it begins, somebody speaks, it ends. One function for each event of the table."""
+
+from dataclasses import replace
+
+from moshi_speaker import events as ev
+from moshi_speaker.conversation import ending, utterance
+from moshi_speaker.conversation.change import Change, Moment
+from moshi_speaker.conversation.limits import Limits
+from moshi_speaker.conversation.snapshot import Conversation, Snapshot
+from moshi_speaker.events import Earcon, Effect, EndReason
+
+_EARCONS = {
+    EndReason.SILENCE: Earcon.END,
+    EndReason.NO_SPEECH: Earcon.END,
+    EndReason.CAP: Earcon.END,
+    EndReason.STOP: Earcon.END,
+    EndReason.GOODBYE: Earcon.END,
+    EndReason.MUTE: Earcon.END,
+    EndReason.LAG: Earcon.ERROR,
+    EndReason.ENGINE_LOST: Earcon.ERROR,
+}
+"""What an end sounds like. A lost device plays nothing, and shutdown has no time for it."""
+
+
+def wake(s: Snapshot, event: ev.WakeDetected, at: Moment) -> Change:
+    """Begin a talk with the pre-roll, but with no sound from before the speaker was idle."""
+    since = max(event.at - at.limits.preroll_s, s.entered_at)
+    after, effects = _begin(s, "wake_word", since, at)
+    return after, (ev.ReportWake(event.wake_word, event.score, event.at), *effects)
+
+
+def ask(s: Snapshot, event: ev.StartRequested, at: Moment) -> Change:
+    """Begin a talk from this moment on."""
+    return _begin(s, event.trigger, at.now, at)
+
+
+def stop(s: Snapshot, event: ev.StopRequested, at: Moment) -> Change:
+    """End the talk because somebody wants it."""
+    return end(s, EndReason.STOP, at)
+
+
+def lagged(s: Snapshot, event: ev.EngineLagged, at: Moment) -> Change:
+    """End a talk that has become too slow to be one."""
+    return end(s, EndReason.LAG, at)
+
+
+def finish(s: Snapshot, event: ev.DeadlinePassed, at: Moment) -> Change:
+    """End the talk because both sides are silent, or because it is too long."""
+    return (s, ()) if s.conversation is None else end(s, end_of(s, s.conversation, at.limits).reason, at)
+
+
+def spoke(s: Snapshot, event: ev.MoshiSpoke, at: Moment) -> Change:
+    """Add to Moshi's utterance; a late answer of an earlier session is dropped."""
+    talk = s.conversation
+    if talk is None or event.session != talk.session:
+        return s, ()
+    open_one, final = utterance.add_frame(talk.utterance, event.text, event.silent)
+    talk = replace(talk, utterance=open_one, spoken=talk.spoken or bool(event.text.strip()))
+    talk, reports = _report(talk, final, at)
+    return replace(s, conversation=talk), reports
+
+
+def end_of(s: Snapshot, talk: Conversation, limits: Limits) -> ending.End:
+    """When and why this talk ends if nothing more happens."""
+    return ending.end_of_talk(
+        s.floor, talk.started_at, talk.spoken, limits.end_silence_s, limits.max_conversation_s
+    )
+
+
+def user_on(s: Snapshot, event: ev.UserSpeechStarted, at: Moment) -> Change:
+    """Kept outside talks too: the user may be in mid-sentence when one begins."""
+    return _spoken(replace(s, floor=ending.user_speaks(s.floor, True, at.now))), ()
+
+
+def user_off(s: Snapshot, event: ev.UserSpeechEnded, at: Moment) -> Change:
+    """Speech from before the talk counts as part of it if it went on for a while."""
+    after = replace(s, floor=ending.user_speaks(s.floor, False, at.now))
+    talk = s.conversation
+    one_breath = talk is not None and s.floor.user and at.now > talk.started_at + ending.ONE_BREATH_S
+    return (_spoken(after) if one_breath else after), ()
+
+
+def moshi_on(s: Snapshot, event: ev.MoshiSpeechStarted, at: Moment) -> Change:
+    """Moshi has something to say."""
+    return _spoken(replace(s, floor=ending.moshi_speaks(s.floor, True, at.now))), ()
+
+
+def moshi_off(s: Snapshot, event: ev.MoshiSpeechEnded, at: Moment) -> Change:
+    """Moshi has said it."""
+    return replace(s, floor=ending.moshi_speaks(s.floor, False, at.now)), ()
+
+
+def end(s: Snapshot, reason: EndReason, at: Moment) -> Change:
+    """End the talk, if there is one: last words first, then the reason."""
+    talk = s.conversation
+    if talk is None:
+        return s, ()
+    earcon = (ev.PlayEarcon(_EARCONS[reason]),) if reason in _EARCONS else ()
+    talk, last_words = _report(talk, utterance.flush(talk.utterance), at)
+    duration = at.now - talk.started_at
+    ended = ev.ReportConversationEnded(talk.id, talk.trigger, reason, duration, talk.turns, at.now)
+    after = replace(s, conversation=None, floor=ending.moshi_speaks(s.floor, False, at.now))
+    return after, (ev.StopSession(talk.session), *earcon, *last_words, ended)
+
+
+def _begin(s: Snapshot, trigger: str, since: float, at: Moment) -> Change:
+    session = s.sessions + 1
+    talk = Conversation(f"{at.boot_id}-{session}", trigger, session, started_at=at.now)
+    floor = ending.moshi_speaks(s.floor, False, at.now)
+    after = replace(s, sessions=session, conversation=talk, floor=floor)
+    return after, (
+        ev.PlayEarcon(Earcon.WAKE),
+        ev.StartSession(session, since),
+        ev.ReportConversationStarted(talk.id, trigger, at.now),
+    )
+
+
+def _report(
+    talk: Conversation, texts: tuple[str, ...], at: Moment
+) -> tuple[Conversation, tuple[Effect, ...]]:
+    reports = tuple(
+        ev.ReportTranscript(talk.id, text, turns, at.now) for turns, text in enumerate(texts, talk.turns + 1)
+    )
+    return replace(talk, turns=talk.turns + len(texts)), reports
+
+
+def _spoken(s: Snapshot) -> Snapshot:
+    return s if s.conversation is None else replace(s, conversation=replace(s.conversation, spoken=True))
