@@ -37,11 +37,14 @@ def _words(schema: Schema) -> str:
 
 
 def _range(schema: Schema) -> str:
-    low = schema.get("minimum", schema.get("exclusiveMinimum"))
-    start = f" above {low:g}" if "exclusiveMinimum" in schema else f" from {low}"
-    if "maximum" not in schema:
-        return "" if low is None else start if "exclusiveMinimum" in schema else f"{start} on"
-    return f"{start} to {schema['maximum']}"
+    highest = schema.get("maximum")
+    if "exclusiveMinimum" in schema:
+        return f" above {schema['exclusiveMinimum']:g}" + (
+            f", up to {highest}" if highest is not None else ""
+        )
+    if "minimum" not in schema:
+        return ""
+    return f" from {schema['minimum']} " + (f"to {highest}" if highest is not None else "on")
 
 
 def _text(schema: Schema) -> str:
@@ -50,5 +53,5 @@ def _text(schema: Schema) -> str:
     if "pattern" in schema:
         return f"text that matches {schema['pattern']}, at most {schema['maxLength']} characters"
     if "maxLength" in schema:
-        return f"text of at most {schema['maxLength']} characters"
+        return f"text of {schema.get('minLength', 0)} to {schema['maxLength']} characters"
     return "text"

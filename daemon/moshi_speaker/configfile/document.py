@@ -13,7 +13,7 @@ NULL, BOOL, INT, FLOAT, TEXT = (
 
 
 class ConfigLoader(yaml.SafeLoader):
-    """Plain numbers as in YAML 1.2 (010 is ten, 1:30 is text, 1e3 a number); switches also yes, no, on, off."""
+    """Plain numbers as in YAML 1.2 (010 is ten, 1:30 is text, 1e3 a number); switches may say yes or on."""
 
     yaml_implicit_resolvers = {}  # noqa: RUF012 - PyYAML's own class attribute, replaced
 
