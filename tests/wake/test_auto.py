@@ -1,0 +1,111 @@
+"""Which engine is taken, and one line for everything that a user can get wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from moshi_speaker.errors import ConfigError, MissingPartError, SpeakerError
+from moshi_speaker.settings import WakeSettings
+from moshi_speaker.wake.auto import choose_engine, open_engine
+
+BOTH = {"openwakeword", "pyopen_wakeword"}
+PYOPEN = {"pyopen_wakeword"}
+OPENWW = {"openwakeword"}
+
+
+@pytest.mark.parametrize(
+    ("engine", "model", "platform", "there", "expected"),
+    [
+        ("auto", "hey_jarvis", "linux", BOTH, "pyopen_wakeword"),
+        ("auto", "hey_jarvis", "darwin", BOTH, "openwakeword"),
+        ("auto", "hey_jarvis", "linux", OPENWW, "openwakeword"),
+        ("auto", "hey_jarvis", "darwin", PYOPEN, "pyopen_wakeword"),
+        ("auto", "./mine.onnx", "linux", BOTH, "openwakeword"),
+        ("auto", "mine.tflite", "darwin", BOTH, "pyopen_wakeword"),
+        ("openwakeword", "hey_jarvis", "linux", BOTH, "openwakeword"),
+        ("pyopen_wakeword", "~/mine.tflite", "linux", BOTH, "pyopen_wakeword"),
+    ],
+)
+def test_the_engine_follows_settings_suffix_platform_and_what_is_there(
+    engine: str, model: str, platform: str, there: set[str], expected: str
+) -> None:
+    settings = WakeSettings.model_validate({"engine": engine, "model": model})
+    assert choose_engine(settings, platform, there.__contains__) == expected
+
+
+@pytest.mark.parametrize(
+    ("engine", "model", "there", "kind", "line"),
+    [
+        (
+            "auto",
+            "hey_jarvis",
+            set(),
+            MissingPartError,
+            "pyopen_wakeword is not installed; pip install pyopen-",
+        ),
+        (
+            "openwakeword",
+            "alexa",
+            PYOPEN,
+            MissingPartError,
+            "openwakeword is not installed; pip install openw",
+        ),
+        (
+            "auto",
+            "a.onnx",
+            PYOPEN,
+            MissingPartError,
+            "openwakeword, which reads .onnx files, is not installed",
+        ),
+        (
+            "pyopen_wakeword",
+            "a.onnx",
+            BOTH,
+            ConfigError,
+            "pyopen_wakeword reads no .onnx files; give a .tflite",
+        ),
+        (
+            "openwakeword",
+            "a.tflite",
+            BOTH,
+            ConfigError,
+            "openwakeword reads no .tflite files; give a .onnx file",
+        ),
+        ("auto", "models/a.pt", BOTH, ConfigError, "reads no .pt files; give a .tflite or .onnx file"),
+        ("auto", "models/a", BOTH, ConfigError, "reads no such files"),
+    ],
+)
+def test_what_cannot_be_is_said_in_one_line(
+    engine: str, model: str, there: set[str], kind: type[SpeakerError], line: str
+) -> None:
+    settings = WakeSettings.model_validate({"engine": engine, "model": model})
+    with pytest.raises(kind) as caught:
+        choose_engine(settings, "linux", there.__contains__)
+    assert line in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_misspelt_model_names_the_nearest_and_all_others() -> None:
+    with pytest.raises(ConfigError) as caught:
+        open_engine(WakeSettings(model="hey_jarvi"))
+    assert "did you mean hey_jarvis?" in str(caught.value)
+    assert "alexa, hey_jarvis, hey_mycroft" in str(caught.value)
+
+
+def test_an_unknown_model_names_those_that_exist() -> None:
+    with pytest.raises(ConfigError, match="no model 'zzzz'") as caught:
+        open_engine(WakeSettings(model="zzzz"))
+    assert "did you mean" not in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "mine.tflite"
+    with pytest.raises(MissingPartError) as caught:
+        open_engine(WakeSettings(model=str(path), engine="pyopen_wakeword"))
+    assert f"{path}: no such file" in str(caught.value)
+
+
+def test_the_default_settings_open_an_engine() -> None:
+    engine = open_engine(WakeSettings())
+    assert engine.name == "hey_jarvis"
+    engine.close()
