@@ -59,3 +59,11 @@ class EngineError(SpeakerError):
 
 class IllegalEvent(SpeakerError):
     """An event that cannot happen in the present state: a mistake in the speaker, not of its user."""
+
+
+class ProtocolError(EngineError):
+    """The speaker and its engine process do not understand each other."""
+
+
+class BadCommand(SpeakerError):
+    """An MQTT command that means nothing to us; it is logged and ignored."""

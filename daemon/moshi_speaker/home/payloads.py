@@ -1,0 +1,180 @@
+"""What a report looks like on MQTT: topic, payload, retain flag.
+
+Plain text where there is one value, JSON where there are several. A JSON payload has all of its keys
+every time, with null for what is not known, because Home Assistant's templates warn of a missing key.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from moshi_speaker.events import (
+    Report,
+    ReportConversationEnded,
+    ReportConversationStarted,
+    ReportMute,
+    ReportProblem,
+    ReportState,
+    ReportTranscript,
+    ReportVolume,
+    ReportWake,
+)
+from moshi_speaker.home.topics import Topics
+
+ONLINE = "online"
+OFFLINE = "offline"
+
+Json = str | int | float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One MQTT message."""
+
+    topic: str
+    payload: str
+    qos: int
+    """0 or 1."""
+    retain: bool
+    """The broker keeps it as the current value of its topic."""
+
+
+class Payloads:
+    """Turns reports into messages; remembers no more than the current conversation."""
+
+    def __init__(self, topics: Topics, wall: Callable[[float], datetime]) -> None:
+        """``wall`` turns a time of the monotonic clock, in seconds, into an aware date and time."""
+        self._topics = topics
+        self._wall = wall
+        self._talk: ReportConversationStarted | None = None
+
+    def initial(self) -> tuple[Message, ...]:
+        """What holds before the first report: no conversation, no problem."""
+        return (
+            self._conversation_attributes(None, None, None, 0),
+            _value(self._topics.conversation, "OFF"),
+            self._problem_attributes(None, None, None),
+            _value(self._topics.problem, "OFF"),
+        )
+
+    def messages(self, report: Report) -> tuple[Message, ...]:
+        """The messages that tell of one report, in the order in which they should be sent."""
+        match report:
+            case ReportState():
+                return (_value(self._topics.state, report.state.value),)
+            case ReportMute():
+                return (_value(self._topics.mute, _switch(report.on)),)
+            case ReportVolume():
+                return (_value(self._topics.volume, str(report.percent)),)
+            case ReportWake():
+                return (self._wake(report),)
+            case ReportConversationStarted():
+                return self._started(report)
+            case ReportConversationEnded():
+                return self._ended(report)
+            case ReportTranscript():
+                return self._transcript(report)
+            case ReportProblem():
+                return self._problem(report)
+
+    def _wake(self, report: ReportWake) -> Message:
+        return _event(
+            self._topics.wake_event,
+            event_type="detected",
+            wake_word=report.wake_word,
+            score=round(report.score, 4),
+            ts=self._time(report.at),
+        )
+
+    def _started(self, report: ReportConversationStarted) -> tuple[Message, ...]:
+        self._talk = report
+        started = self._time(report.at)
+        return (
+            self._conversation_attributes(report.conversation_id, report.trigger, started, 0),
+            _value(self._topics.conversation, "ON"),
+            _event(
+                self._topics.conversation_event,
+                event_type="started",
+                id=report.conversation_id,
+                trigger=report.trigger,
+                reason=None,
+                duration_s=None,
+                turns=0,
+                ts=started,
+            ),
+        )
+
+    def _ended(self, report: ReportConversationEnded) -> tuple[Message, ...]:
+        self._talk = None
+        started = self._time(report.at - report.duration_s)
+        return (
+            self._conversation_attributes(report.conversation_id, report.trigger, started, report.turns),
+            _value(self._topics.conversation, "OFF"),
+            _event(
+                self._topics.conversation_event,
+                event_type="ended",
+                id=report.conversation_id,
+                trigger=report.trigger,
+                reason=report.reason.value,
+                duration_s=round(report.duration_s, 3),
+                turns=report.turns,
+                ts=self._time(report.at),
+            ),
+        )
+
+    def _transcript(self, report: ReportTranscript) -> tuple[Message, ...]:
+        said = _event(
+            self._topics.assistant_transcript,
+            event_type="final",
+            text=report.text,
+            conversation_id=report.conversation_id,
+            ts=self._time(report.at),
+        )
+        talk = self._talk
+        if talk is None or talk.conversation_id != report.conversation_id:
+            return (said,)
+        started = self._time(talk.at)
+        return (
+            said,
+            self._conversation_attributes(talk.conversation_id, talk.trigger, started, report.turns),
+        )
+
+    def _problem(self, report: ReportProblem) -> tuple[Message, ...]:
+        if not report.code:
+            return (
+                self._problem_attributes(None, None, None),
+                _value(self._topics.problem, "OFF"),
+            )
+        return (
+            self._problem_attributes(report.code, report.message, self._time(report.at)),
+            _value(self._topics.problem, "ON"),
+        )
+
+    def _conversation_attributes(
+        self, conversation_id: str | None, trigger: str | None, started_at: str | None, turns: int
+    ) -> Message:
+        attributes = _json(id=conversation_id, trigger=trigger, started_at=started_at, turns=turns)
+        return _value(self._topics.conversation_attributes, attributes)
+
+    def _problem_attributes(self, code: str | None, message: str | None, since: str | None) -> Message:
+        return _value(self._topics.problem_attributes, _json(code=code, message=message, since=since))
+
+    def _time(self, at: float) -> str:
+        return self._wall(at).astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+def _value(topic: str, payload: str) -> Message:
+    return Message(topic, payload, qos=1, retain=True)
+
+
+def _event(topic: str, **fields: Json) -> Message:
+    return Message(topic, _json(**fields), qos=1, retain=False)
+
+
+def _switch(on: bool) -> str:
+    return "ON" if on else "OFF"
+
+
+def _json(**fields: Json) -> str:
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"), allow_nan=False)

@@ -1,0 +1,75 @@
+"""Why there is no link to the broker, in one line, with the remedy."""
+
+import socket
+import ssl
+from dataclasses import dataclass
+
+UNSUPPORTED_VERSION = 132
+TAKEN_OVER = 142
+_REFUSALS = {
+    133: ("refuses our client id", "set another mqtt.client_id"),
+    134: ("refuses user name or password", "set mqtt.username and mqtt.password right"),
+    135: ("does not let us in", "set mqtt.username and mqtt.password, or allow this speaker at the broker"),
+    138: ("has banned us", "look into the broker's log"),
+    140: ("wants another way of authentication", "use a user name and password, or a client certificate"),
+}
+"""Reason codes of MQTT 5 (specification §2.4; paho translates those of 3.1.1 into them)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """One reason for having no link."""
+
+    kind: str
+    """Troubles of one kind are told once, until there was a link again."""
+    line: str
+    """For the log: what, where, what to do."""
+    other_version: bool = False
+    """Another version of MQTT may help."""
+
+
+def unreachable(error: OSError | UnicodeError, address: str) -> Trouble:
+    """Why no connection could be opened to ``address`` (host:port)."""
+    match error:
+        case ssl.SSLCertVerificationError():
+            what = f"certificate not accepted: {error.verify_message}"
+            return _trouble("certificate", address, what, "check mqtt.tls.ca_cert and the name in mqtt.host")
+        case ssl.SSLError():
+            what = f"no TLS there ({error.reason or 'handshake failed'})"
+            return _trouble("tls", address, what, "check mqtt.port and mqtt.tls")
+        case socket.gaierror() | UnicodeError():
+            return _trouble("unreachable", address, "the host is not known", "check mqtt.host")
+        case TimeoutError():
+            what = "no answer"
+        case OSError():
+            what = (error.strerror or str(error) or "connection failed").lower()
+    return _trouble("unreachable", address, what, "check that the broker runs, mqtt.host and mqtt.port")
+
+
+def refused(code: int, name: str, address: str) -> Trouble:
+    """Why the broker at ``address`` said no: its reason ``code`` and the code's ``name``."""
+    if code == UNSUPPORTED_VERSION:
+        what = "the broker does not speak this version of MQTT"
+        return _trouble("version", address, what, "set mqtt.protocol: auto", other_version=True)
+    what, remedy = _REFUSALS.get(code, (f"says: {name}", "look into the broker's log"))
+    return _trouble(f"refused {code}", address, f"the broker {what}", remedy)
+
+
+def unanswered(address: str) -> Trouble:
+    """Something listens at ``address``, but hung up or stayed silent when greeted."""
+    what = "closed or silent at the first word, as if no MQTT broker were there"
+    return _trouble("silent", address, what, "check mqtt.port and mqtt.tls", other_version=True)
+
+
+def lost(code: int, name: str, address: str) -> Trouble:
+    """An open link to ``address`` ended: the reason ``code`` and the code's ``name``."""
+    if code == TAKEN_OVER:
+        what = "another client with our client id took over"
+        return _trouble(
+            "taken over", address, what, "give each speaker its own speaker.id and mqtt.client_id"
+        )
+    return _trouble("unreachable", address, f"connection lost ({name.lower()})", "trying again")
+
+
+def _trouble(kind: str, address: str, what: str, remedy: str, *, other_version: bool = False) -> Trouble:
+    return Trouble(kind, f"MQTT broker {address}: {what}; {remedy}; talk goes on without it", other_version)
