@@ -51,5 +51,8 @@ class Device(Protocol):
     def set_capture(self, on: bool) -> None:
         """Let the microphone run, or stop it (the loudspeaker goes on)."""
 
+    def check(self, now: float) -> None:
+        """Say ``lost`` if a direction no longer lives at ``now``; to be called every second or so."""
+
     def stop(self) -> None:
         """Close both directions; after this no callback is called. May be called twice."""

@@ -1,0 +1,170 @@
+"""The front end, a thread: captured blocks in, clean frames and chunks for the wake word out."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moshi_speaker.audio.activity import VoiceActivity, level_dbfs
+from moshi_speaker.audio.echo import EchoCanceller
+from moshi_speaker.audio.fifo import Block, BlockFifo, SampleFifo
+from moshi_speaker.audio.frames import (
+    FRAME_SAMPLES,
+    HOP_SAMPLES,
+    SAMPLE_RATE,
+    WAKE_CHUNK_SAMPLES,
+    WAKE_RATE,
+    Samples,
+)
+from moshi_speaker.audio.resample import StreamResampler, to_int16
+
+MAX_WAITING_BLOCKS = 100
+"""Blocks that may wait for the front end (2 s at 20 ms); beyond it the oldest is dropped and counted."""
+GAP_SECONDS = 0.04
+"""Captured time missing between two blocks from which sound counts as lost."""
+_NOTHING = np.zeros(0, np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class HeardFrame:
+    """One frame of the microphone, echo removed."""
+
+    at: float
+    """Capture time of its first sample, in seconds."""
+    pcm: Samples
+    """Shape (1920,), 24 kHz."""
+    level_dbfs: float
+    """Root mean square level; digital silence is -120."""
+    speech: float
+    """Probability, 0 to 1, that somebody speaks."""
+
+
+FrameSink = Callable[[HeardFrame], None]
+"""Takes a frame; called on the front end's thread, must return at once."""
+WakeSink = Callable[[NDArray[np.int16], float], None]
+"""Takes a chunk at 16 kHz, shape (1280,), and the capture time of its end; called like a FrameSink."""
+
+
+class FrontEnd:
+    """Cuts the microphone into hops, frames and chunks; starts and stops once."""
+
+    def __init__(
+        self,
+        on_frame: FrameSink,
+        on_wake_chunk: WakeSink,
+        on_failure: Callable[[BaseException], None],
+        *,
+        far_end: SampleFifo,
+        echo: EchoCanceller,
+        activity: VoiceActivity,
+    ) -> None:
+        """``far_end`` is what was played; ``on_failure`` hears of an error that ended the thread."""
+        self._on_frame = on_frame
+        self._on_wake_chunk = on_wake_chunk
+        self._on_failure = on_failure
+        self._far_end = far_end
+        self._echo = echo
+        self._activity = activity
+        self._blocks = BlockFifo(MAX_WAITING_BLOCKS)
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="front-end")
+        self._to_wake = StreamResampler(SAMPLE_RATE, WAKE_RATE)
+        self._last_frame_at: float | None = None
+        self._gaps = 0
+        self._pending = _NOTHING
+        self._next_at = 0.0
+        self._following = False
+        self._hops: list[Samples] = []
+        self._chunk = _NOTHING
+        self._unresampled = 0.0
+        self._speech = 0.0
+
+    @property
+    def dropped_blocks(self) -> int:
+        """Blocks lost because this thread was too slow, since the beginning."""
+        return self._blocks.dropped
+
+    @property
+    def gaps(self) -> int:
+        """How often captured time was missing between two blocks, the microphone's pauses included."""
+        return self._gaps
+
+    @property
+    def last_frame_at(self) -> float | None:
+        """Capture time of the end of the latest frame: the heartbeat of hearing; None before the first."""
+        return self._last_frame_at
+
+    def start(self) -> None:
+        """Begin to work on what is captured."""
+        self._executor.submit(self._run).add_done_callback(self._ended)
+
+    def capture(self, samples: Samples, at: float) -> None:
+        """Take a captured block, shape (n,), and the time of its first sample; returns at once."""
+        self._blocks.put(Block(samples, at))
+
+    def wait_idle(self, timeout_s: float | None = None) -> bool:
+        """Wait until everything captured so far went through; False on timeout."""
+        return self._blocks.wait_idle(timeout_s)
+
+    def stop(self) -> None:
+        """End the thread and wait for it; blocks that wait are forgotten. May be called twice."""
+        self._blocks.close()
+        self._executor.shutdown()
+
+    def _run(self) -> None:
+        while (block := self._blocks.take()) is not None:
+            self._follow(block)
+            self._pending = np.concatenate((self._pending, block.samples))
+            while len(self._pending) >= HOP_SAMPLES:
+                self._hear(self._pending[:HOP_SAMPLES])
+                self._pending = self._pending[HOP_SAMPLES:]
+
+    def _ended(self, run: "Future[None]") -> None:
+        self._blocks.close()
+        if (error := run.exception()) is not None:
+            self._on_failure(error)
+
+    def _follow(self, block: Block) -> None:
+        """Keep the time of the next pending sample right, and notice lost sound."""
+        if self._following:
+            missing = block.at - (self._next_at + len(self._pending) / SAMPLE_RATE)
+            if missing > GAP_SECONDS:
+                self._gaps += 1
+                self._forget()
+        self._next_at = block.at - len(self._pending) / SAMPLE_RATE
+        self._following = True
+
+    def _forget(self) -> None:
+        """Begin a new stream: what is half done would join sounds that do not belong together."""
+        self._pending = _NOTHING
+        self._following = False
+        self._hops = []
+        self._chunk = _NOTHING
+        self._unresampled = 0.0
+        self._speech = 0.0
+        self._to_wake.reset()
+        self._activity.reset()
+        self._echo.reset()
+        self._far_end.clear()
+
+    def _hear(self, hop: Samples) -> None:
+        end = self._next_at = self._next_at + HOP_SAMPLES / SAMPLE_RATE
+        self._hops.append(self._echo.cancel(hop, self._far_end.take_padded(HOP_SAMPLES)))
+        if len(self._hops) * HOP_SAMPLES == FRAME_SAMPLES:
+            pcm = np.concatenate(self._hops)
+            self._hops = []
+            self._listen(pcm, end)
+            self._on_frame(HeardFrame(end - FRAME_SAMPLES / SAMPLE_RATE, pcm, level_dbfs(pcm), self._speech))
+            self._last_frame_at = end
+
+    def _listen(self, pcm: Samples, end: float) -> None:
+        """Resample a frame that ends at ``end``: for voice activity, and for the wake word's chunks."""
+        resampled = self._to_wake.feed(pcm)
+        self._speech = self._activity.feed(resampled)
+        self._unresampled += len(pcm) * WAKE_RATE / SAMPLE_RATE - len(resampled)
+        self._chunk = np.concatenate((self._chunk, resampled))
+        while len(self._chunk) >= WAKE_CHUNK_SAMPLES:
+            chunk, self._chunk = self._chunk[:WAKE_CHUNK_SAMPLES], self._chunk[WAKE_CHUNK_SAMPLES:]
+            late = (len(self._chunk) + self._unresampled) / WAKE_RATE
+            self._on_wake_chunk(to_int16(chunk), end - late)
