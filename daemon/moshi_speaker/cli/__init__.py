@@ -1,0 +1,34 @@
+"""Command line only: flags become settings, settings a call, errors one line and an exit code."""
+
+import logging
+from collections.abc import Sequence
+
+import typer
+
+from moshi_speaker.cli.app import PROGRAM, app
+from moshi_speaker.cli.console import complain
+from moshi_speaker.errors import SpeakerError
+
+logger = logging.getLogger(__name__)
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C in a command that had more to do: 128 + SIGINT, as shells have it."""
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code. ``args`` are those of the process unless given."""
+    try:
+        code = app(args, prog_name=PROGRAM, standalone_mode=False)
+    except SpeakerError as error:
+        complain(str(error), *getattr(error, "__notes__", []))
+        return error.exit_code
+    except typer.TyperException as error:
+        if message := error.format_message():  # empty where the help was printed instead
+            complain(f"{message} (see {PROGRAM} --help)")
+        return error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except Exception:
+        logger.exception("a mistake in moshi-speaker itself; please report it")
+        return 1
+    return code if isinstance(code, int) else 0

@@ -1,0 +1,276 @@
+import json
+import logging
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import yaml
+
+import moshi_speaker
+from moshi_speaker import __version__, configfile
+from moshi_speaker.cli import logs, main
+from moshi_speaker.errors import DeviceError
+from moshi_speaker.settings import Settings
+
+HEAVY = ("mlx", "pyaudio", "paho", "numpy", "amqtt", "huggingface_hub", "onnxruntime")
+COMMANDS = ("run", "demo", "talk", "devices", "models", "config", "service")
+
+Fake = Callable[..., None]
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def same_logging_afterwards() -> Iterator[None]:
+    root, ours = logging.getLogger(), logging.getLogger("moshi_speaker")
+    before = (list(root.handlers), root.level, ours.level)
+    yield
+    root.handlers[:] = before[0]
+    root.setLevel(before[1])
+    ours.setLevel(before[2])
+
+
+def put(monkeypatch: pytest.MonkeyPatch, module: str, **functions: Fake) -> None:
+    """Let the command find these functions instead of the part of the speaker."""
+    monkeypatch.setattr(moshi_speaker, module, SimpleNamespace(**functions), raising=False)
+
+
+def python(*args: str) -> "subprocess.CompletedProcess[str]":
+    environ = {**os.environ, "PYTHONPATH": str(Path(moshi_speaker.__file__).parents[1])}
+    return subprocess.run(
+        [sys.executable, *args], capture_output=True, text=True, env=environ, timeout=60, check=False
+    )
+
+
+# --- From outside -------------------------------------------------------------------------------
+
+
+def test_the_help_needs_none_of_the_heavy_parts() -> None:
+    code = (
+        "import sys\nfrom moshi_speaker.__main__ import main\n"
+        "status = main()\n"
+        f"heavy = [name for name in {HEAVY} if name in sys.modules]\n"
+        "assert not heavy, heavy\nsys.exit(status)"
+    )
+    done = python("-c", code, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert all(f" {command} " in done.stdout for command in COMMANDS)
+
+
+def test_the_package_runs_as_a_module() -> None:
+    done = python("-m", "moshi_speaker", "--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"moshi-speaker {__version__}\n", "")
+
+
+def test_a_wrong_configuration_exits_78_with_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "wrong.yaml"
+    path.write_text("audio:\n  volum: 3\n")
+    done = python("-m", "moshi_speaker", "config", "check", "--config", str(path))
+    assert (done.returncode, done.stdout) == (78, "")
+    expected = f"moshi-speaker: {path}:2: unknown setting audio.volum; did you mean audio.volume?\n"
+    assert done.stderr == expected
+
+
+def test_the_engine_process_does_not_load_the_command_line() -> None:
+    code = "import sys, moshi_speaker.__main__\nassert 'moshi_speaker.cli' not in sys.modules"
+    assert python("-c", code).returncode == 0
+
+
+# --- Exit codes ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["--confg"],
+        ["dmo"],
+        ["run", "--config"],
+        ["run", "--log-level", "loud"],
+        ["talk", "in.wav"],
+        ["demo", "--broker", "host:port"],
+        ["demo", "--broker", "host:99999"],
+        ["demo", "--broker", ":1883"],
+        ["models", "synth", "x", "--seed", "-1"],
+        ["config", "chekc"],
+    ],
+)
+def test_a_wrong_command_line_exits_2_with_one_line(
+    args: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(args) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("moshi-speaker: ")
+    assert said.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("args", [[], ["config"], ["models"], ["service"]])
+def test_no_command_at_all_shows_the_help(args: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(args) == 2
+    said = capsys.readouterr()
+    assert "Usage" in said.out + said.err
+    assert "moshi-speaker: " not in said.err
+
+
+def test_an_error_of_a_part_is_one_line_and_its_exit_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(settings: Settings) -> None:
+        raise DeviceError("no such\nmicrophone [bold]", where="audio.input_device", remedy="plug it in")
+
+    put(monkeypatch, "speaker", run=run)
+    assert main(["run"]) == 69
+    expected = "moshi-speaker: audio.input_device: no such microphone [bold]; plug it in\n"
+    assert capsys.readouterr().err == expected
+
+
+def test_every_error_in_a_file_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "wrong.yaml"
+    path.write_text("audio:\n  volume: 101\n  earcons: 3\n")
+    assert main(["config", "check", "-c", str(path)]) == 78
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(":")[2] for line in lines] == ["2", "3"]
+    assert all(line.startswith("moshi-speaker: ") for line in lines)
+
+
+def test_a_mistake_of_our_own_exits_1_and_is_logged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def status(**_: object) -> None:
+        raise ZeroDivisionError
+
+    put(monkeypatch, "service", status=status)
+    assert main(["service", "status"]) == 1
+    assert "please report" in caplog.text
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_run_stopped_before_it_handles_signals_exits_0(
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    put(monkeypatch, "speaker", run=lambda settings: signal.raise_signal(number))
+    assert main(["run"]) == 0
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_other_commands_that_are_interrupted_exit_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    put(monkeypatch, "service", status=lambda **_: signal.raise_signal(signal.SIGINT))
+    assert main(["service", "status"]) == 130
+
+
+# --- What the commands hand on ------------------------------------------------------------------
+
+
+def test_run_takes_the_settings_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("speaker: {log_level: error}\naudio: {volume: 7}\n")
+    seen: list[Settings] = []
+    put(monkeypatch, "speaker", run=seen.append)
+    assert main(["run", "-c", str(path)]) == 0
+    assert seen[0].audio.volume == 7
+    assert logging.getLogger("moshi_speaker").level == logging.ERROR
+
+
+def test_the_log_level_of_the_command_line_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    put(monkeypatch, "speaker", run=lambda settings: None)
+    assert main(["run", "--log-level", "debug"]) == 0
+    assert logging.getLogger("moshi_speaker").level == logging.DEBUG
+    assert logging.getLogger("somebody.else").getEffectiveLevel() == logging.WARNING
+
+
+@pytest.mark.parametrize(
+    ("written", "address"),
+    [
+        ("broker", ("broker", None)),
+        ("broker.lan:1884", ("broker.lan", 1884)),
+        ("::1", ("::1", None)),
+        ("[::1]", ("::1", None)),
+        ("[::1]:1884", ("::1", 1884)),
+    ],
+)
+def test_demo_takes_the_address_of_a_broker(
+    written: str, address: tuple[str, int | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, object] = {}
+    put(monkeypatch, "demo", run_demo=lambda **options: seen.update(options))
+    assert main(["demo", "--mic", "--model", "./m", "--broker", written, "--out", "a.wav"]) == 0
+    assert seen == {"mic": True, "model": "./m", "broker": address, "out": Path("a.wav")}
+
+
+# --- config -------------------------------------------------------------------------------------
+
+
+def test_config_check_says_that_there_is_no_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "check"]) == 0
+    path = tmp_path / ".config" / "moshi-speaker" / "config.yaml"
+    assert capsys.readouterr().out == f"ok: there is no {path}, every setting has its default\n"
+
+
+def test_config_check_names_the_file_that_is_in_order(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("audio: {volume: 7}\n")
+    assert main(["config", "check", "--config", str(path)]) == 0
+    assert capsys.readouterr().out == f"ok: {path}\n"
+
+
+def test_config_show_prints_a_file_that_loads_to_the_same_settings(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written, shown = tmp_path / "mine.yaml", tmp_path / "shown.yaml"
+    name = "Küche [red] :smile: " + "x" * 40
+    written.write_text(f"speaker: {{name: '{name}'}}\nmqtt: {{protocol: 5}}\n")
+    assert main(["config", "show", "-c", str(written)]) == 0
+    shown.write_text(capsys.readouterr().out)
+    assert configfile.load(shown) == configfile.load(written)
+
+
+def test_config_show_masks_the_password(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("mqtt: {username: me, password: hunter2}\n")
+    assert main(["config", "show", "-c", str(path)]) == 0
+    out = capsys.readouterr().out
+    assert "hunter2" not in out
+    assert set(yaml.safe_load(out)["mqtt"]["password"]) == {"*"}
+
+
+def test_config_schema_describes_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "schema"]) == 0
+    schema = json.loads(capsys.readouterr().out)
+    volume = schema["$defs"]["AudioSettings"]["properties"]["volume"]
+    assert (volume["default"], volume["maximum"]) == (70, 100)
+    assert "percent" in volume["description"]
+
+
+# --- The log ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("environ", "pattern"),
+    [
+        ({}, r"\d{4}-\d\d-\d\d \S+ WARNING moshi_speaker\.part: x\n"),
+        ({"JOURNAL_STREAM": "8:1"}, r"WARNING moshi_speaker\.part: x\n"),
+        ({"INVOCATION_ID": "1"}, r"WARNING moshi_speaker\.part: x\n"),
+    ],
+)
+def test_a_log_line_has_the_time_unless_the_journal_adds_it(
+    environ: dict[str, str], pattern: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.set_up("info", environ)
+    logging.getLogger("moshi_speaker.part").warning("x")
+    logging.getLogger("moshi_speaker.part").debug("y")
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert re.fullmatch(pattern, said.err)
