@@ -1,0 +1,441 @@
+"""Whole stories, told to the machine by a clock that serves its deadlines."""
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from moshi_speaker import events as ev
+from moshi_speaker.conversation.limits import (
+    ENGINE_GRACE_S,
+    HEALTHY_S,
+    REOPEN_LIMIT_S,
+    START_LIMIT_S,
+    STOP_LIMIT_S,
+    Limits,
+)
+from moshi_speaker.conversation.machine import deadline, handle
+from moshi_speaker.conversation.snapshot import Snapshot, initial
+from moshi_speaker.events import Earcon, Effect, EndReason, Event, State
+
+LIMITS = Limits(
+    preroll_s=1.5,
+    end_silence_s=8.0,
+    max_conversation_s=60.0,
+    engine_start_s=100.0,
+    restart_delay_s=1.0,
+    restart_delay_max_s=5.0,
+    reopen_delay_s=2.0,
+)
+
+
+@dataclass
+class Story:
+    """A speaker without parts: events in, effects remembered."""
+
+    snapshot: Snapshot = field(default_factory=lambda: initial(0.0))
+    now: float = 0.0
+    done: list[Effect] = field(default_factory=list)
+    """All effects so far."""
+
+    def wait(self, seconds: float) -> list[Effect]:
+        """Let time pass; returns the effects of the deadlines in it."""
+        until, effects = self.now + seconds, list[Effect]()
+        while (due := deadline(self.snapshot, LIMITS)) is not None and due <= until:
+            self.now = due
+            effects += self.tell(ev.DeadlinePassed())
+        self.now = until
+        return effects
+
+    def tell(self, *events: Event) -> list[Effect]:
+        """Hand events over, now; returns their effects."""
+        effects: list[Effect] = []
+        for event in events:
+            self.snapshot, more = handle(self.snapshot, event, self.now, LIMITS, "boot")
+            effects += more
+        self.done += effects
+        return effects
+
+    def state(self) -> State:
+        return self.snapshot.state
+
+
+def idle_story(*, muted: bool = False) -> Story:
+    story = Story(initial(0.0, muted=muted))
+    story.wait(1.0)
+    story.tell(ev.SpeakerStarted())
+    story.wait(9.0)
+    story.tell(ev.EngineReady("model"))
+    story.wait(10.0)
+    return story
+
+
+def talking_story() -> Story:
+    story = idle_story()
+    story.tell(wake(story.now))
+    story.wait(1.0)
+    story.tell(ev.MoshiSpeechStarted())
+    return story
+
+
+def wake(at: float) -> ev.WakeDetected:
+    return ev.WakeDetected("hey_jarvis", 0.9, at)
+
+
+def say(story: Story, text: str) -> list[Effect]:
+    session = story.snapshot.sessions
+    return story.tell(*(ev.MoshiSpoke(session, f" {word}", False) for word in text.split()))
+
+
+def end_reasons(effects: list[Effect]) -> list[EndReason]:
+    return [effect.reason for effect in effects if isinstance(effect, ev.ReportConversationEnded)]
+
+
+def restarts(effects: list[Effect]) -> list[float]:
+    return [effect.delay_s for effect in effects if isinstance(effect, ev.RestartEngine)]
+
+
+# --- A talk from wake to silence ---------------------------------------------------------------
+
+
+def test_the_main_job_reports_in_the_promised_order() -> None:
+    story = Story()
+    story.tell(ev.SpeakerStarted(), ev.EngineReady("model"))
+    story.wait(20.0)
+    story.tell(wake(19.75))
+    say(story, "It is noon.")
+    story.wait(2.0)
+    story.tell(ev.MoshiSpeechStarted())
+    story.wait(1.0)
+    story.tell(ev.MoshiSpeechEnded())
+    story.wait(10.0)
+    story.tell(ev.ShutdownRequested())
+    assert story.done == [
+        ev.ReportMute(False),
+        ev.ReportState(State.LOADING),
+        ev.ReportState(State.IDLE),
+        ev.ReportWake("hey_jarvis", 0.9, 19.75),
+        ev.PlayEarcon(Earcon.WAKE),
+        ev.StartSession(1, since=18.25),
+        ev.ReportConversationStarted("boot-1", "wake_word", 20.0),
+        ev.ReportState(State.CONVERSATION),
+        ev.StopSession(1),
+        ev.PlayEarcon(Earcon.END),
+        ev.ReportTranscript("boot-1", "It is noon.", 1, 31.0),
+        ev.ReportConversationEnded("boot-1", "wake_word", EndReason.SILENCE, 11.0, 1, 31.0),
+        ev.ReportState(State.IDLE),
+        ev.ReportState(State.STOPPING),
+    ]
+
+
+def test_the_pre_roll_never_reaches_back_to_before_the_speaker_was_idle() -> None:
+    story = talking_story()
+    story.tell(ev.StopRequested())
+    ended = story.now
+    story.wait(0.5)
+    assert ev.StartSession(2, since=ended) in story.tell(wake(story.now))
+
+
+def test_a_talk_by_request_begins_now_and_without_a_wake_report() -> None:
+    story = idle_story()
+    assert story.tell(ev.StartRequested("mqtt")) == [
+        ev.PlayEarcon(Earcon.WAKE),
+        ev.StartSession(1, since=20.0),
+        ev.ReportConversationStarted("boot-1", "mqtt", 20.0),
+        ev.ReportState(State.CONVERSATION),
+    ]
+
+
+def test_every_talk_has_an_id_and_a_session_of_its_own() -> None:
+    story = idle_story()
+    for _ in range(3):
+        story.tell(ev.StartRequested(), ev.StopRequested())
+    ids = [
+        effect.conversation_id for effect in story.done if isinstance(effect, ev.ReportConversationStarted)
+    ]
+    assert ids == ["boot-1", "boot-2", "boot-3"]
+    assert [effect.session for effect in story.done if isinstance(effect, ev.StopSession)] == [1, 2, 3]
+
+
+def test_a_second_wake_word_does_not_disturb_the_talk() -> None:
+    assert talking_story().tell(wake(21.0), ev.StartRequested()) == []
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends"),
+    [(ev.UserSpeechStarted(), ev.UserSpeechEnded()), (ev.MoshiSpeechStarted(), ev.MoshiSpeechEnded())],
+)
+def test_one_side_alone_keeps_the_talk_open(begins: Event, ends: Event) -> None:
+    story = idle_story()
+    story.tell(wake(story.now), begins)
+    story.wait(30.0)
+    assert story.state() is State.CONVERSATION
+    story.tell(ends)
+    story.wait(7.9)
+    assert story.state() is State.CONVERSATION
+    assert end_reasons(story.wait(0.1)) == [EndReason.SILENCE]
+
+
+def test_a_user_in_mid_sentence_when_the_talk_begins_is_waited_for() -> None:
+    story = idle_story()
+    story.tell(ev.UserSpeechStarted(), wake(story.now))
+    story.wait(12.0)
+    assert story.state() is State.CONVERSATION
+    story.tell(ev.UserSpeechEnded())
+    assert end_reasons(story.wait(8.0)) == [EndReason.SILENCE]
+
+
+def test_a_wake_word_that_nothing_follows_ends_as_no_speech() -> None:
+    story = idle_story()
+    story.tell(ev.UserSpeechStarted(), wake(story.now))
+    story.wait(0.4)
+    story.tell(ev.UserSpeechEnded())
+    assert end_reasons(story.wait(8.0)) == [EndReason.NO_SPEECH]
+    assert ev.PlayEarcon(Earcon.END) in story.done
+
+
+def test_even_two_who_never_pause_are_stopped_by_the_cap() -> None:
+    story = talking_story()
+    story.tell(ev.UserSpeechStarted())
+    assert story.wait(58.9) == []
+    assert end_reasons(story.wait(0.1)) == [EndReason.CAP]
+    assert story.now == 80.0
+
+
+def test_a_stop_closes_the_session_first_and_says_last_words_before_the_end() -> None:
+    story = talking_story()
+    say(story, "I was about to")
+    assert story.tell(ev.StopRequested()) == [
+        ev.StopSession(1),
+        ev.PlayEarcon(Earcon.END),
+        ev.ReportTranscript("boot-1", "I was about to", 1, 21.0),
+        ev.ReportConversationEnded("boot-1", "wake_word", EndReason.STOP, 1.0, 1, 21.0),
+        ev.ReportState(State.IDLE),
+    ]
+
+
+def test_each_utterance_is_a_turn() -> None:
+    story = talking_story()
+    for text in ("One.", "Two."):
+        say(story, text)
+        story.tell(*[ev.MoshiSpoke(1, "", True)] * 6)
+    transcripts = [effect for effect in story.done if isinstance(effect, ev.ReportTranscript)]
+    assert [(report.text, report.turns) for report in transcripts] == [("One.", 1), ("Two.", 2)]
+
+
+def test_a_late_answer_of_an_earlier_talk_does_not_get_into_the_next_one() -> None:
+    story = talking_story()
+    story.tell(ev.StopRequested(), ev.StartRequested(), ev.MoshiSpoke(1, " ghost", False))
+    assert not any(isinstance(effect, ev.ReportTranscript) for effect in story.tell(ev.StopRequested()))
+
+
+def test_a_lagging_engine_ends_the_talk_with_an_error_sound() -> None:
+    effects = talking_story().tell(ev.EngineLagged(20.0))
+    assert end_reasons(effects) == [EndReason.LAG]
+    assert ev.PlayEarcon(Earcon.ERROR) in effects
+
+
+# --- Mute and volume ---------------------------------------------------------------------------
+
+
+def test_mute_in_a_talk_closes_the_microphone_before_anything_else() -> None:
+    story = talking_story()
+    effects = story.tell(ev.MuteRequested(True))
+    assert effects[:2] == [ev.SetCapture(False), ev.StopSession(1)]
+    assert end_reasons(effects) == [EndReason.MUTE]
+    assert effects[-2:] == [ev.ReportMute(True), ev.ReportState(State.MUTED)]
+
+
+def test_while_muted_nothing_begins_a_talk_until_it_is_unmuted() -> None:
+    story = idle_story()
+    story.tell(ev.MuteRequested(True))
+    assert story.tell(wake(story.now), ev.StartRequested(), ev.MuteRequested(True)) == []
+    story.wait(1e6)
+    assert story.tell(ev.MuteRequested(False)) == [
+        ev.SetCapture(True),
+        ev.ReportMute(False),
+        ev.ReportState(State.IDLE),
+    ]
+
+
+def test_a_mute_while_loading_is_remembered() -> None:
+    story = Story()
+    story.tell(ev.SpeakerStarted())
+    assert story.tell(ev.MuteRequested(True)) == [ev.SetCapture(False), ev.ReportMute(True)]
+    assert story.tell(ev.EngineReady("model")) == [ev.ReportState(State.MUTED)]
+
+
+def test_a_mute_before_the_devices_are_open_waits_for_them() -> None:
+    story = Story()
+    assert story.tell(ev.MuteRequested(True)) == [ev.ReportMute(True)]
+    assert story.tell(ev.SpeakerStarted())[0] == ev.SetCapture(False)
+
+
+def test_a_speaker_that_starts_muted_stays_so() -> None:
+    story = idle_story(muted=True)
+    assert story.state() is State.MUTED
+    assert story.done[:2] == [ev.SetCapture(False), ev.ReportMute(True)]
+
+
+def test_speech_cut_off_by_mute_does_not_keep_the_next_talk_open() -> None:
+    story = talking_story()
+    story.tell(ev.UserSpeechStarted(), ev.MuteRequested(True), ev.MuteRequested(False), ev.StartRequested())
+    assert end_reasons(story.wait(8.0)) == [EndReason.NO_SPEECH]
+
+
+def test_the_volume_is_passed_on_and_reported() -> None:
+    assert talking_story().tell(ev.VolumeRequested(30)) == [ev.SetVolume(30), ev.ReportVolume(30)]
+
+
+# --- The engine --------------------------------------------------------------------------------
+
+
+def test_an_engine_lost_in_a_talk_is_heard_reported_and_restarted() -> None:
+    story = talking_story()
+    assert story.tell(ev.EngineLost("engine died")) == [
+        ev.StopSession(1),
+        ev.PlayEarcon(Earcon.ERROR),
+        ev.ReportConversationEnded("boot-1", "wake_word", EndReason.ENGINE_LOST, 1.0, 0, 21.0),
+        ev.RestartEngine(1.0),
+        ev.ReportState(State.LOADING),
+        ev.ReportProblem("engine", "engine died", 21.0),
+    ]
+    story.wait(5.0)
+    assert story.tell(ev.EngineReady("model")) == [
+        ev.ReportState(State.IDLE),
+        ev.ReportProblem("", "", 26.0),
+    ]
+    assert ev.ReportState(State.CONVERSATION) in story.tell(wake(story.now))
+
+
+def test_an_engine_lost_outside_a_talk_makes_no_sound() -> None:
+    effects = idle_story().tell(ev.EngineLost("engine died"))
+    assert not any(isinstance(effect, ev.PlayEarcon) for effect in effects)
+
+
+def test_the_pause_before_a_restart_doubles_up_to_its_maximum() -> None:
+    story = idle_story()
+    for _ in range(5):
+        story.tell(ev.EngineLost("engine died"))
+        story.wait(6.0)
+        story.tell(ev.EngineReady("model"))
+    assert restarts(story.done) == [1.0, 2.0, 4.0, 5.0, 5.0]
+
+
+def test_only_a_healthy_period_makes_the_losses_forgotten() -> None:
+    story = idle_story()
+    story.tell(ev.EngineLost("died"), ev.EngineReady("model"))
+    story.wait(HEALTHY_S - 0.1)
+    story.tell(ev.EngineLost("died"), ev.EngineReady("model"))
+    story.wait(HEALTHY_S)
+    story.tell(ev.EngineLost("died"))
+    assert restarts(story.done) == [1.0, 2.0, 1.0]
+
+
+def test_an_engine_that_never_gets_ready_counts_as_lost() -> None:
+    story = Story()
+    story.tell(ev.SpeakerStarted())
+    first = LIMITS.engine_start_s + ENGINE_GRACE_S
+    assert story.wait(first - 0.1) == []
+    assert story.wait(0.1) == [
+        ev.RestartEngine(1.0),
+        ev.ReportProblem("engine", "the engine did not start in time", first),
+    ]
+    assert story.wait(first + 0.9) == []
+    assert story.wait(0.1) == [ev.RestartEngine(2.0)]
+
+
+def test_a_mute_survives_the_loss_of_the_engine() -> None:
+    story = idle_story(muted=True)
+    story.tell(ev.EngineLost("died"))
+    assert story.state() is State.LOADING
+    story.tell(ev.EngineReady("model"))
+    assert story.state() is State.MUTED
+
+
+def test_without_hope_for_the_engine_nothing_is_restarted() -> None:
+    story = talking_story()
+    effects = story.tell(ev.EngineLost("no weights", fatal=True))
+    assert end_reasons(effects) == [EndReason.ENGINE_LOST]
+    assert effects[-2:] == [ev.ReportState(State.ERROR), ev.ReportProblem("engine", "no weights", 21.0)]
+    assert story.tell(ev.EngineLost("its process ended")) == []
+    assert story.wait(1e6) == []
+    assert restarts(story.done) == []
+
+
+# --- The devices -------------------------------------------------------------------------------
+
+
+def test_a_device_lost_in_a_talk_ends_it_and_comes_back() -> None:
+    story = talking_story()
+    assert story.tell(ev.DeviceLost("microphone gone")) == [
+        ev.StopSession(1),
+        ev.ReportConversationEnded("boot-1", "wake_word", EndReason.DEVICE_LOST, 1.0, 0, 21.0),
+        ev.ReopenDevice(2.0),
+        ev.ReportState(State.ERROR),
+        ev.ReportProblem("device", "microphone gone", 21.0),
+    ]
+    assert story.tell(ev.DeviceRestored()) == [ev.ReportState(State.IDLE), ev.ReportProblem("", "", 21.0)]
+
+
+def test_each_try_that_fails_or_hangs_is_followed_by_another_one_in_silence() -> None:
+    story = idle_story()
+    story.tell(ev.DeviceLost("gone"))
+    assert story.tell(ev.DeviceLost("gone")) == [ev.ReopenDevice(2.0)]
+    assert story.wait(2.0 + REOPEN_LIMIT_S - 0.1) == []
+    assert story.wait(0.1) == [ev.ReopenDevice(2.0)]
+
+
+def test_devices_that_come_back_while_muted_are_closed_to_sound_again() -> None:
+    story = idle_story()
+    story.tell(ev.DeviceLost("gone"))
+    assert story.tell(ev.MuteRequested(True)) == [ev.ReportMute(True)]
+    assert story.tell(ev.DeviceRestored())[:2] == [ev.SetCapture(False), ev.ReportState(State.MUTED)]
+
+
+def test_a_device_lost_while_the_speaker_starts_is_not_forgotten() -> None:
+    story = Story()
+    story.tell(ev.DeviceLost("gone"), ev.SpeakerStarted())
+    assert story.state() is State.ERROR
+    story.tell(ev.EngineReady("model"), ev.DeviceRestored())
+    assert story.state() is State.IDLE
+
+
+def test_engine_and_devices_lost_together_are_both_repaired() -> None:
+    story = idle_story()
+    story.tell(ev.EngineLost("engine died"), ev.DeviceLost("gone"))
+    assert story.state() is State.ERROR
+    effects = story.wait(1.0 + LIMITS.engine_start_s + ENGINE_GRACE_S)
+    assert restarts(effects) == [2.0]
+    assert ev.ReopenDevice(2.0) in effects
+    restored = story.tell(ev.DeviceRestored())
+    assert restored == [
+        ev.ReportState(State.LOADING),
+        ev.ReportProblem("engine", "the engine did not start in time", story.now),
+    ]
+    story.tell(ev.EngineReady("model"))
+    assert story.state() is State.IDLE
+
+
+# --- Start and stop ----------------------------------------------------------------------------
+
+
+def test_shutdown_in_a_talk_says_why_it_ended_and_makes_no_sound() -> None:
+    effects = talking_story().tell(ev.ShutdownRequested())
+    assert effects == [
+        ev.StopSession(1),
+        ev.ReportConversationEnded("boot-1", "wake_word", EndReason.SHUTDOWN, 1.0, 0, 21.0),
+        ev.ReportState(State.STOPPING),
+    ]
+
+
+def test_parts_that_do_not_close_are_given_up_once() -> None:
+    story = idle_story()
+    story.tell(ev.ShutdownRequested())
+    assert story.wait(STOP_LIMIT_S - 0.1) == []
+    assert story.wait(1e6) == [ev.GiveUp("could not stop in time")]
+
+
+def test_parts_that_do_not_open_are_given_up_once() -> None:
+    story = Story()
+    assert story.wait(START_LIMIT_S - 0.1) == []
+    assert story.wait(1e6) == [ev.GiveUp("could not start in time"), ev.ReportState(State.STOPPING)]
