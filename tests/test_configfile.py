@@ -99,7 +99,7 @@ def test_an_unknown_setting_names_the_nearest(
     assert complaint(tmp_path, text) == expected
 
 
-@pytest.mark.parametrize("key", ["xyzzy", "<<", "? [a, b]\n", "''", "5"])
+@pytest.mark.parametrize("key", ["xyzzy", "<<", "? [a, b]\n", "''", "5", '"a\\nb"'])
 def test_even_a_wild_name_gets_one_line(tmp_path: Path, key: str) -> None:
     assert "unknown setting" in complaint(tmp_path, f"{key}: {{a: b}}\n")
 
@@ -333,6 +333,12 @@ def test_a_wrong_password_is_not_shown(tmp_path: Path) -> None:
     line = complaint(tmp_path, "mqtt:\n  username: u\n  password: [hunter2]\n")
     assert line.startswith("config.yaml:3: mqtt.password is not usable")
     assert "hunter2" not in line
+
+
+def test_a_secret_has_one_name(tmp_path: Path) -> None:
+    secrets(tmp_path, "broker: hunter2\n")
+    line = complaint(tmp_path, "mqtt:\n  password: !secret broker of ours\n")
+    assert line.startswith("config.yaml:2: !secret broker of ours: not in secrets.yaml")
 
 
 def test_secrets_that_all_can_read_earn_one_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

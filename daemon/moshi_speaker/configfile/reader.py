@@ -68,7 +68,7 @@ class SettingsReader:
         self, key: yaml.Node, value: yaml.Node, schema: Schema, place: Place, values: dict[str, object]
     ) -> None:
         line = key.start_mark.line + 1
-        name = key.value if isinstance(key, yaml.ScalarNode) else "?"
+        name = " ".join(key.value.split()) if isinstance(key, yaml.ScalarNode) else "?"
         inner = (*place, name)
         if inner in self._lines:
             what = f"{'.'.join(inner)} is there twice, first in line {self._lines[inner]}"

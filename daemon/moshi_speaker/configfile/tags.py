@@ -34,12 +34,12 @@ class Tags:
             raise ConfigError(
                 "unknown tag", where=where, remedy="use !secret NAME or !env NAME, or quote the text"
             )
-        name, _, default = node.value.strip().partition(" ")
-        if not name:
+        words = node.value.split(maxsplit=1)
+        if not words:
             raise ConfigError(f"{node.tag} without a name", where=where, remedy=f"write {node.tag} NAME")
         if node.tag == "!env":
-            return self._variable(node, name, default.strip() or None, where)
-        return self._secret(name, where)
+            return self._variable(node, words[0], words[1] if len(words) > 1 else None, where)
+        return self._secret(" ".join(words), where)
 
     def _variable(self, node: yaml.Node, name: str, default: str | None, where: str) -> yaml.Node:
         text = self._environ.get(name, default)
