@@ -111,8 +111,8 @@ class ModelConfig:
     """File of the language model; None: whichever of the published names is there."""
     mimi_name: str | None = None
     tokenizer_name: str | None = None
-    mimi: Mapping[str, Any] | None = None
-    """Shape of the codec where it is not the published one."""
+    mimi_config_name: str | None = None
+    """File with the shape of the codec, where it is not the published one."""
     sampling: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -180,7 +180,7 @@ def model_config(values: Mapping[str, Any], where: str) -> ModelConfig:
         moshi_name=values.get("moshi_name"),
         mimi_name=values.get("mimi_name"),
         tokenizer_name=values.get("tokenizer_name"),
-        mimi=values.get("mimi_config"),
+        mimi_config_name=values.get("mimi_config_name"),
         sampling=values.get("lm_gen_config") or {},
     )
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from moshi_speaker.errors import CheckpointError
 from moshi_speaker.moshi.config import MOSHI_7B, ModelConfig, model_config
+from moshi_speaker.moshi.mimi.config import MimiConfig
 
 Status = Callable[[str], None]
 """Told, in a few words, what is going on."""
@@ -23,7 +24,7 @@ PUBLISHED = tuple(
 )
 """Repos that are known to fit."""
 _REPO_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")
-_WANTED = ["*.safetensors", "*.model", "config.json"]
+_WANTED = ["*.safetensors", "*.model", "*.json"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class ModelFiles:
     config: ModelConfig
     lm: Path
     mimi: Path
+    mimi_config: MimiConfig
     tokenizer: Path
 
 
@@ -83,7 +85,10 @@ def files_in(folder: Path, name: str) -> ModelFiles:
     lm = _one_of(folder, [config.moshi_name] if config.moshi_name else list(LM_NAMES), "language model")
     mimi = _one_of(folder, [config.mimi_name] if config.mimi_name else list(MIMI_PATTERNS), "Mimi codec")
     tokenizer = _one_of(folder, [config.tokenizer_name or TOKENIZER_PATTERN], "tokenizer")
-    return ModelFiles(name=name, config=config, lm=lm, mimi=mimi, tokenizer=tokenizer)
+    mimi_config = MimiConfig()
+    if config.mimi_config_name:
+        mimi_config = MimiConfig.from_dict(_read_json(folder / config.mimi_config_name))
+    return ModelFiles(name, config, lm, mimi, mimi_config, tokenizer)
 
 
 def cached_models() -> list[tuple[str, int]]:

@@ -1,8 +1,9 @@
-"""The header of a safetensors file: read and checked before any weight is."""
+"""The safetensors format: headers, read and checked before any weight is, and a writer."""
 
 import json
+import math
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,11 @@ class Tensor:
     dtype: str
     """As the format writes it: F32, BF16, U32 …"""
     shape: tuple[int, ...]
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the content in bytes."""
+        return DTYPE_BYTES[self.dtype] * math.prod(self.shape)
 
 
 def read_header(path: Path) -> dict[str, Tensor]:
@@ -74,3 +80,24 @@ def check_shapes(header: Mapping[str, Tensor], expected: Mapping[str, tuple[int,
 
 def _text(shape: tuple[int, ...]) -> str:
     return "(" + ", ".join(map(str, shape)) + ")"
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], values: Callable[[str], bytes]) -> None:
+    """Write a file tensor by tensor, so that it may be larger than the memory.
+
+    ``values`` gives the raw little-endian content of the named tensor, asked for in order.
+    """
+    header: dict[str, dict[str, object]] = {}
+    end = 0
+    for name, tensor in tensors.items():
+        start, end = end, end + tensor.nbytes
+        header[name] = {"dtype": tensor.dtype, "shape": list(tensor.shape), "data_offsets": [start, end]}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    with path.open("wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        for name, tensor in tensors.items():
+            content = values(name)
+            if len(content) != tensor.nbytes:
+                raise ValueError(f"{name}: {len(content)} bytes, not {tensor.nbytes}")
+            file.write(content)

@@ -1,0 +1,133 @@
+"""Moshi whole: a frame of the user's sound in, a frame of Moshi's voice and text out."""
+
+from dataclasses import dataclass
+
+import mlx.core as mx
+import numpy as np
+from numpy.typing import NDArray
+
+from moshi_speaker.errors import CheckpointError
+from moshi_speaker.moshi.config import END_PAD, PAD
+from moshi_speaker.moshi.hub import ModelFiles, Status, find
+from moshi_speaker.moshi.lm.checkpoint import load_lm
+from moshi_speaker.moshi.lm.generate import Generator
+from moshi_speaker.moshi.lm.sampling import Sampling
+from moshi_speaker.moshi.lm.temporal import MoshiLm
+from moshi_speaker.moshi.mimi.checkpoint import load_mimi
+from moshi_speaker.moshi.mimi.codec import Mimi
+from moshi_speaker.moshi.tokenizer import Tokenizer
+from moshi_speaker.settings import ModelSettings
+
+CACHE_LIMIT_BYTES = 512 * 2**20
+"""Freed buffers that MLX may keep; without a limit it keeps all of them (moshi-spec §7)."""
+
+
+@dataclass(frozen=True, slots=True)
+class DialogueFrame:
+    """Moshi's side of 80 ms."""
+
+    audio: NDArray[np.float32] | None
+    """Voice, shape (1920,), in [-1, 1]; None while the first frames fill the delays."""
+    text: str
+    """What this frame added to the text, often empty."""
+    silent: bool
+    """The text token was padding."""
+
+
+class Dialogue:
+    """One conversation after the other with one model; everything is in memory from the start."""
+
+    def __init__(
+        self, model: str, lm: MoshiLm, mimi: Mimi, tokenizer: Tokenizer, sampling: Sampling, dtype: mx.Dtype
+    ) -> None:
+        """``model`` is what the user calls it; ``dtype`` that of the language model's activations."""
+        self.model = model
+        self._config = lm.config
+        self._mimi = mimi
+        self._tokenizer = tokenizer
+        self._generator = Generator(lm, sampling, dtype)
+        self._first_text = ""
+        self._begin()
+
+    def reset(self) -> None:
+        """Begin a fresh conversation, step 0 included; the weights stay."""
+        self._generator.reset()
+        self._begin()
+
+    def step(self, pcm: NDArray[np.float32]) -> DialogueFrame:
+        """Answer one frame, shape (1920,), at 24 kHz in [-1, 1]. Waits for the device once."""
+        codes = self._mimi.encode(mx.array(pcm, dtype=mx.float32)[None], self._encoder)
+        step = self._generator.step(codes)
+        voice = None
+        if step.codes is not None:
+            voice = mx.clip(self._mimi.decode(step.codes, self._decoder)[0], -1.0, 1.0)
+        mx.eval(step.text, *([] if voice is None else [voice]), *self._generator.state_arrays())
+        token = _item(step.text)
+        audio = None if voice is None else np.array(voice)
+        text = self._first_text + self._text.push(token)
+        self._first_text = ""
+        return DialogueFrame(audio, text, token in (PAD, END_PAD))
+
+    def memory_bytes(self) -> int:
+        """Memory that MLX holds."""
+        return mx.get_active_memory() + mx.get_cache_memory()
+
+    def _begin(self) -> None:
+        self._encoder = self._mimi.make_encoder_state()
+        self._decoder = self._mimi.make_decoder_state()
+        self._text = self._tokenizer.stream()
+        first = self._generator.start()
+        mx.eval(first.text, *self._generator.state_arrays())
+        # Step 0 has no sound of its own; a word that begins in it is told with the first frame.
+        self._first_text = self._text.push(_item(first.text))
+
+
+def _item(token: mx.array) -> int:
+    """The one token of an evaluated array (1,)."""
+    return int(np.array(token)[0])
+
+
+def load(settings: ModelSettings, status: Status) -> Dialogue:
+    """Find (or download) and load a model. Raises CheckpointError or UnsupportedModelError."""
+    files = find(settings.source, settings.revision, offline=settings.offline, status=status)
+    status("loading")
+    return load_files(files, sampling(settings))
+
+
+def sampling(settings: ModelSettings) -> Sampling:
+    """The sampling that the settings ask for."""
+    return Sampling(
+        text_temperature=settings.text_temperature,
+        text_top_k=settings.text_top_k,
+        audio_temperature=settings.audio_temperature,
+        audio_top_k=settings.audio_top_k,
+        seed=settings.seed,
+    )
+
+
+def load_files(files: ModelFiles, sampling: Sampling) -> Dialogue:
+    """Load the files of a model that speaks. Raises CheckpointError or UnsupportedModelError."""
+    lm_config = files.config.lm
+    if not lm_config.generated:
+        raise CheckpointError("this model only listens; the speaker needs one that speaks", where=files.name)
+    if (
+        lm_config.codebooks > files.mimi_config.quantizer.n_q
+        or lm_config.card != files.mimi_config.quantizer.bins
+    ):
+        raise CheckpointError("the language model and the codec do not fit together", where=files.name)
+    mx.set_cache_limit(CACHE_LIMIT_BYTES)
+    dtype = activation_dtype()
+    tokenizer = Tokenizer(files.tokenizer)
+    if tokenizer.size > lm_config.text_card:
+        raise CheckpointError(
+            f"the tokenizer has {tokenizer.size} pieces, the model {lm_config.text_card}",
+            where=str(files.tokenizer),
+        )
+    mimi = load_mimi(files.mimi, files.mimi_config, lm_config.codebooks)
+    lm = load_lm(files.lm, lm_config, dtype)
+    return Dialogue(files.name, lm, mimi, tokenizer, sampling, dtype)
+
+
+def activation_dtype() -> mx.Dtype:
+    """bfloat16 on a GPU; float32 on a CPU, where MLX's bfloat16 products are several times slower."""
+    return mx.float32 if mx.default_device() == mx.Device(mx.cpu) else mx.bfloat16

@@ -1,0 +1,32 @@
+"""The published file of the codec -> a codec ready to run."""
+
+from pathlib import Path
+
+import mlx.core as mx
+
+from moshi_speaker.errors import CheckpointError
+from moshi_speaker.moshi.mimi.codec import Mimi
+from moshi_speaker.moshi.mimi.config import MimiConfig
+from moshi_speaker.moshi.mimi.layout import published_shapes
+from moshi_speaker.moshi.safetensors import check_shapes, read_header
+
+
+def check_mimi(path: Path, config: MimiConfig) -> None:
+    """Hold a file's header against ``config``. Raises CheckpointError that names the first misfit."""
+    header = read_header(path)
+    check_shapes(header, published_shapes(config), str(path))
+    for name, tensor in header.items():
+        if tensor.dtype not in {"F32", "BF16", "F16"}:
+            raise CheckpointError(f"tensor {name} has type {tensor.dtype}", where=str(path))
+
+
+def load_mimi(path: Path, config: MimiConfig, num_codebooks: int) -> Mimi:
+    """Load a codec for its first ``num_codebooks`` codebooks, in float32. Raises CheckpointError."""
+    check_mimi(path, config)
+    weights = mx.load(str(path))
+    assert isinstance(weights, dict)
+    mimi = Mimi(config, num_codebooks)
+    single = {name: array.astype(mx.float32) for name, array in weights.items()}
+    mimi.load_weights(list(mimi.sanitize(single).items()), strict=True)
+    mx.eval(mimi.parameters())
+    return mimi
