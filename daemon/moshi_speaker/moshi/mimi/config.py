@@ -125,13 +125,19 @@ class MimiConfig:
         seanet = _section(SeanetConfig, "seanet", sections["seanet"])
         for name, keys in _AS_WIDE_AS_THE_LATENT.items():
             _refuse_others(name, sections[name], dict.fromkeys(keys, seanet.dimension))
-        return cls(
+        config = cls(
             sample_rate=_whole("sample_rate", values.get("sample_rate", 24_000)),
             frame_rate=_number("frame_rate", values.get("frame_rate", 12.5)),
             seanet=seanet,
             quantizer=_section(QuantizerConfig, "quantizer", sections["quantizer"]),
             transformer=_section(CodecTransformerConfig, "transformer", sections["transformer"]),
         )
+        if config.frame_size != config.resample_stride * prod(seanet.ratios) or config.resample_stride < 2:
+            raise UnsupportedModelError(
+                f"frame_rate is {config.frame_rate}, which the strides {seanet.ratios} do not reach",
+                where=_WHERE,
+            )
+        return config
 
 
 _Section = TypeVar("_Section", SeanetConfig, QuantizerConfig, CodecTransformerConfig)

@@ -7,13 +7,18 @@ from moshi_speaker.moshi.mimi.config import SeanetConfig
 from moshi_speaker.moshi.mimi.conv import Conv1d, ConvState, ConvTranspose1d
 
 
+def elu(x: mx.array) -> mx.array:
+    """ELU with alpha 1; any shape."""
+    # As a maximum it costs about half of a selection by sign, and expm1 less than exp on a CPU.
+    return mx.maximum(x, mx.expm1(mx.minimum(x, 0.0)))
+
+
 class Elu(nn.Module):
-    """ELU with alpha 1."""
+    """ELU as a layer."""
 
     def __call__(self, x: mx.array, state: ConvState) -> mx.array:
         """Any shape; the state is there because every layer takes one."""
-        # As a maximum it costs about half of a selection by sign, and expm1 less than exp on a CPU.
-        return mx.maximum(x, mx.expm1(mx.minimum(x, 0.0)))
+        return elu(x)
 
 
 class ResidualBlock(nn.Module):
