@@ -79,6 +79,11 @@ class LocalEngine:
         """User frames dropped because the engine was too far behind, since its start."""
         return self._backlog.dropped
 
+    @property
+    def _running(self) -> bool:
+        ready = self._heartbeat is not None and not self._closing
+        return ready and self._listener is not None and not self._listener.done()
+
     async def start(self) -> EngineInfo:
         """Start the process, load and warm up. Raises CheckpointError or EngineError."""
         child = self._child = await ChildProcess.spawn(self._worker_args)
@@ -100,8 +105,10 @@ class LocalEngine:
                 await self.close()
 
     def begin(self, session: int) -> None:
-        """Open a session with fresh state; frames fed from now on belong to it."""
+        """Open a session with fresh state; frames fed from now on belong to it. Ignored when not running."""
         self.end()
+        if not self._running:
+            return
         self._session, self._sequence = session, 0
         self._ask(Begin(session))
 
