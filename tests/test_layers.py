@@ -47,7 +47,7 @@ def test_mlx_stays_in_the_model_and_the_engine() -> None:
 
 @pytest.mark.parametrize(
     ("library", "owner"),
-    [("pyaudio", "audio/device.py"), ("paho", "home/link.py"), ("amqtt", "home/broker.py")],
+    [("pyaudio", "audio/device.py"), ("paho", "home/connection.py"), ("amqtt", "home/broker.py")],
 )
 def test_a_heavy_library_has_one_owner(library: str, owner: str) -> None:
     assert list(users_of(library)) == [owner]
