@@ -117,7 +117,7 @@ def test_a_recorded_hey_jane_wakes_nothing(model: str) -> None:
 @pytest.mark.parametrize("name", ["speech_fr_man_24k.wav", "speech_fr_intro_24k.wav"])
 def test_french_speech_does_not_wake(name: str) -> None:
     detector = Detector.over(PyOpenEngine("hey_jarvis"), WakeSettings(patience=1))
-    assert detections(detector, read_clip(recording(name), seconds=15)) == []
+    assert detections(detector, read_clip(recording(name), seconds=10)) == []
 
 
 def test_a_model_file_is_named_after_the_file(tmp_path: Path) -> None:

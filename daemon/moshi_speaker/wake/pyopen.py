@@ -17,6 +17,8 @@ BUNDLED = tuple(model.value for model in Model)
 
 _FEATURES = 96
 """Length of one embedding, the last dimension of every classifier's input."""
+_FEATURE_CHUNKS = 12
+"""Chunks that the first embedding needs: 76 spectrogram frames of 10 ms are nearly 10, and the edges."""
 _FLOAT32 = 1
 """TfLiteType of float32 in TensorFlow Lite's C API."""
 _REMEDY = "give an openWakeWord model as a .tflite file"
@@ -36,7 +38,9 @@ class PyOpenEngine:
         else:
             self._word = OpenWakeWord.from_builtin(Model(model))
         self._name = model.stem if isinstance(model, Path) else model
-        # The library begins with eight seconds of silence to chew: have it done now, and remember the end.
+        # The library begins with eight seconds of silence to compute. Enough to fill the windows will do;
+        # have it done now, and remember the end for the resets.
+        self._features.new_audio_samples = (self._word.input_windows + _FEATURE_CHUNKS) * CHUNK_SAMPLES
         self.score(np.zeros(CHUNK_SAMPLES, np.int16))
         self._silence = _Buffers(self._features, self._word)
 
@@ -64,10 +68,7 @@ class PyOpenEngine:
 
 
 class _Buffers:
-    """A copy of what the library remembers of the sound.
-
-    Its own reset orders the eight seconds again, which take half a second to compute.
-    """
+    """A copy of what the library remembers of the sound: its own reset orders the eight seconds again."""
 
     def __init__(self, features: OpenWakeWordFeatures, word: OpenWakeWord) -> None:
         self._audio: NDArray[np.float32] = features.audio.copy()
