@@ -12,6 +12,8 @@ FLOOR_DBFS = -120.0
 """Level that digital silence is said to have."""
 CHUNK_SAMPLES = 512
 """Samples at 16 kHz that Silero judges at once: 32 ms."""
+_TOLERANCE_S = 1e-3
+"""Times on the grid of frames shall not miss their moment by a rounding error."""
 
 
 def level_dbfs(samples: Samples) -> float:
@@ -94,7 +96,7 @@ class Gate:
             return None
         if self._since is None:
             self._since = at
-        if at - self._since < (self._off_s if self._active else self._on_s):
+        if at - self._since < (self._off_s if self._active else self._on_s) - _TOLERANCE_S:
             return None
         self._since = None
         self._active = not self._active

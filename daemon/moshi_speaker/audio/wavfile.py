@@ -50,9 +50,10 @@ class WavWriter:
     def __init__(self, path: Path, rate: int = SAMPLE_RATE) -> None:
         """Create or replace the file. Raises AudioFileError."""
         try:
-            self._wave = wave.open(str(path), "wb")  # noqa: SIM115 (closed by close())
+            self._file = path.open("wb")
         except OSError as error:
             raise AudioFileError(error.strerror or "cannot be written", where=str(path)) from error
+        self._wave = wave.open(self._file, "wb")  # noqa: SIM115 (closed by close())
         self._wave.setnchannels(1)
         self._wave.setsampwidth(2)
         self._wave.setframerate(rate)
@@ -64,6 +65,7 @@ class WavWriter:
     def close(self) -> None:
         """Finish the file. May be called twice."""
         self._wave.close()
+        self._file.close()
 
     def __enter__(self) -> "WavWriter":
         return self
