@@ -63,7 +63,7 @@ def demo(
         logs.set_up(log_level or "warning")
         from moshi_speaker import demo
 
-        demo.run_demo(mic=mic, model=model, broker=address, out=out)
+        demo.run_demo(mic=mic, model=model, broker=address, out=out, say=say)
 
 
 def talk(

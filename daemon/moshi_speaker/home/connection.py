@@ -46,7 +46,7 @@ class Connection:
         version: Version,
         *,
         context: ssl.SSLContext | None,
-        will: Message,
+        will: Message | None,
         changed: threading.Condition,
         hear: Hear,
         complain: Complain,
@@ -92,7 +92,7 @@ class Connection:
         return None
 
     def subscribe(self, topics: Iterable[str]) -> None:
-        """Ask for what comes on these topics, but not for what is retained (MQTT 3.1.1 sends it all the same)."""
+        """Ask for what comes on these topics; MQTT 3.1.1 also sends what is retained there."""
         if self._version == MQTT_5:
             options = SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
             self._client.subscribe([(topic, options) for topic in topics])
@@ -126,13 +126,14 @@ class Connection:
             self._changed.wait_for(lambda: self.ended is not None, GOODBYE_S)
 
     def _make_client(
-        self, settings: MqttSettings, client_id: str, context: ssl.SSLContext | None, will: Message
+        self, settings: MqttSettings, client_id: str, context: ssl.SSLContext | None, will: Message | None
     ) -> Client:
         client = Client(
             CallbackAPIVersion.VERSION2, client_id, protocol=self._version, reconnect_on_failure=False
         )
         client.connect_timeout = CONNECT_S
-        client.will_set(will.topic, will.payload, will.qos, will.retain)
+        if will is not None:
+            client.will_set(will.topic, will.payload, will.qos, will.retain)
         if settings.username is not None:
             password = settings.password
             client.username_pw_set(settings.username, password.get_secret_value() if password else None)
@@ -158,7 +159,7 @@ class Connection:
     ) -> None:
         with self._changed:
             if self.ended is None and self.greeted:
-                self.ended = trouble.lost(code.value, str(code), self.address)
+                self.ended = trouble.lost(str(code), self.address)
             elif self.ended is None:
                 self.ended = trouble.unanswered(self.address)
             self._changed.notify_all()

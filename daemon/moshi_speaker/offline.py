@@ -1,0 +1,64 @@
+"""``talk``: Moshi answers a sound file, as fast as the machine can; no device, broker or wake word."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from moshi_speaker.audio.activity import LevelGate, level_dbfs
+from moshi_speaker.audio.frames import FRAME_SAMPLES, FRAME_SECONDS, Samples
+from moshi_speaker.audio.wavfile import WavWriter, read_audio
+from moshi_speaker.conversation.utterance import Utterance, add_frame, flush
+from moshi_speaker.settings import Settings
+
+MAX_ANSWER_S = 20.0
+"""Seconds that Moshi may go on after the end of the file."""
+QUIET_S = 2.0
+"""Seconds of silence after which the answer is over."""
+
+Say = Callable[[str], None]
+
+
+def talk(sound_in: Path, sound_out: Path, *, model: str | None, settings: Settings, say: Say) -> None:
+    """Let Moshi hear ``sound_in`` and go on until it is silent; its voice goes to ``sound_out``.
+
+    Each utterance is said with the time at which it began, in seconds of the output.
+    Raises AudioFileError for what is no sound, CheckpointError for a model that is not there.
+    """
+    sound = read_audio(sound_in)
+    # Imported here: only this command runs the model in its own process.
+    from moshi_speaker.moshi.dialogue import load
+
+    source = settings.model if model is None else settings.model.model_copy(update={"source": model})
+    dialogue = load(source, say)
+    utterance, began = Utterance(), 0.0
+    gate = LevelGate(off_s=QUIET_S)
+    with WavWriter(sound_out) as voice:
+        for index, frame in enumerate(_frames(sound)):
+            answer = dialogue.step(frame)
+            audio = np.zeros(FRAME_SAMPLES, np.float32) if answer.audio is None else answer.audio
+            voice.write(audio)
+            now = index * FRAME_SECONDS
+            began = began if utterance.text else now
+            utterance, final = add_frame(utterance, answer.text, answer.silent)
+            for text in final:
+                say(_line(began, text))
+            gate.feed(level_dbfs(audio), now)
+            if now >= len(sound) / FRAME_SAMPLES * FRAME_SECONDS + QUIET_S and not gate.active:
+                break
+    for text in flush(utterance):
+        say(_line(began, text))
+    say(f"Moshi's voice is in {sound_out}")
+
+
+def _frames(sound: Samples) -> Iterator[Samples]:
+    """The file in whole frames, then silence."""
+    whole = np.pad(sound, (0, -len(sound) % FRAME_SAMPLES))
+    yield from whole.reshape(-1, FRAME_SAMPLES)
+    silence = np.zeros(FRAME_SAMPLES, np.float32)
+    for _ in range(round(MAX_ANSWER_S / FRAME_SECONDS)):
+        yield silence
+
+
+def _line(began: float, text: str) -> str:
+    return f"{began:7.1f} s  {text}"

@@ -1,0 +1,36 @@
+"""The speaker: all parts put together and kept alive."""
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable
+
+from moshi_speaker.settings import Settings
+
+
+def run(settings: Settings) -> None:
+    """Run the speaker with the real parts until SIGINT or SIGTERM. Raises SpeakerError."""
+    asyncio.run(_run(settings))
+
+
+async def _run(settings: Settings) -> None:
+    # Imported here: the parts take a while to load.
+    from moshi_speaker.speaker.daemon import Speaker
+    from moshi_speaker.speaker.parts import detector, engine, sound_device
+
+    speaker = Speaker(
+        settings,
+        sound_device(settings, time.monotonic),
+        detector(settings),
+        lambda: engine(settings),
+        time.monotonic,
+    )
+    stop_on_signals(speaker.stop)
+    await speaker.run()
+
+
+def stop_on_signals(stop: Callable[[], None]) -> None:
+    """Call ``stop`` in the running event loop at each SIGINT and SIGTERM."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)

@@ -1,0 +1,186 @@
+"""The speaker's life: start, run, stop. Events come in, the machine decides, effects are carried out."""
+
+import asyncio
+import logging
+import os
+import secrets
+from collections import deque
+from collections.abc import Callable
+
+from moshi_speaker import events as ev
+from moshi_speaker.audio.activity import SileroActivity, SpeechGate
+from moshi_speaker.audio.earcons import earcon
+from moshi_speaker.audio.echo import NoEchoCanceller
+from moshi_speaker.audio.frames import Device
+from moshi_speaker.audio.mixer import Mixer
+from moshi_speaker.conversation.limits import Limits
+from moshi_speaker.conversation.machine import deadline, handle
+from moshi_speaker.conversation.snapshot import initial
+from moshi_speaker.engine.interface import Engine
+from moshi_speaker.errors import CheckpointError, SpeakerError
+from moshi_speaker.settings import Settings
+from moshi_speaker.speaker.ears import Ears
+from moshi_speaker.speaker.reporting import Reporting
+from moshi_speaker.speaker.sound import Sound
+from moshi_speaker.speaker.voice import Voice
+from moshi_speaker.wake.detector import Detector
+
+CLOSE_S = 3.0
+"""Seconds for engine and device to close; with the broker's farewell the whole stop stays below 5 s."""
+
+log = logging.getLogger(__name__)
+
+
+class Speaker:
+    """Owns all parts. Made in a running event loop, and run once."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        device: Device,
+        detector: Detector | None,
+        make_engine: Callable[[], Engine],
+        clock: Callable[[], float],
+    ) -> None:
+        """What differs between a room of files and a real one comes from outside; ``clock`` in seconds."""
+        self._settings = settings
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._limits = Limits.from_settings(settings)
+        self._boot_id = secrets.token_hex(4)
+        self._snapshot = initial(clock())
+        self._events: deque[ev.Event] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._stopping = asyncio.Event()
+        self._failure: BaseException | None = None
+        self._mixer = Mixer(settings.audio.volume, settings.audio.earcon_volume)
+        self._reporting = Reporting(settings, clock, self.emit)
+        self._voice = Voice(
+            make_engine,
+            self._mixer,
+            lag_timeout_s=settings.engine.lag_timeout_s,
+            clock=clock,
+            emit=self.emit,
+            lost=self._engine_lost,
+        )
+        self._ears = Ears(
+            detector,
+            SileroActivity(),
+            NoEchoCanceller(),
+            SpeechGate(settings.audio.speech_threshold),
+            far_end=self._mixer.far_end,
+            preroll_s=settings.conversation.preroll_s,
+            emit=self.emit,
+            feed=self._voice.feed,
+            failed=self.fail,
+        )
+        self._sound = Sound(device, self._ears.capture, self._mixer.render, clock=clock, emit=self.emit)
+
+    async def run(self) -> None:
+        """Start, run until asked to stop, stop. Raises what cannot be mended."""
+        try:
+            await self._start()
+            await self._stopping.wait()
+        finally:
+            await self._stop()
+        if self._failure is not None:
+            raise self._failure
+
+    def emit(self, event: ev.Event) -> None:
+        """Something happened: decide, and do what follows. Events that this causes come after it."""
+        self._events.append(event)
+        if len(self._events) > 1:
+            return
+        while self._events:
+            try:
+                self._handle(self._events[0])
+            except SpeakerError as error:
+                self.fail(error)
+            self._events.popleft()
+
+    def stop(self) -> None:
+        """Ask the speaker to stop; ``run`` returns soon."""
+        self.emit(ev.ShutdownRequested())
+
+    def fail(self, error: BaseException) -> None:
+        """End everything because of an error, which ``run`` raises."""
+        self._failure = self._failure or error
+        self._loop.call_soon(self.stop)
+
+    async def _start(self) -> None:
+        await self._reporting.start()
+        self._reporting.report(ev.ReportState(self._snapshot.state))
+        self._reporting.report(ev.ReportVolume(self._mixer.volume))
+        self._ears.start()
+        await self._sound.start()
+        self.emit(ev.SpeakerStarted())
+        if not self._stopping.is_set():
+            self._voice.start()
+
+    async def _stop(self) -> None:
+        """In reverse order of start, within limits: a part that hangs must not keep the others."""
+        closing = asyncio.gather(self._voice.close(), self._sound.stop())
+        try:
+            await asyncio.wait_for(closing, CLOSE_S)
+        except TimeoutError:
+            log.warning("the engine or the sound device did not close within %g s", CLOSE_S)
+        self._ears.stop()
+        await self._reporting.stop()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _handle(self, event: ev.Event) -> None:
+        self._snapshot, effects = handle(self._snapshot, event, self._clock(), self._limits, self._boot_id)
+        for effect in effects:
+            self._perform(effect)
+        self._set_timer()
+        if self._snapshot.state is ev.State.STOPPING:
+            self._stopping.set()
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        due = deadline(self._snapshot, self._limits)
+        if due is not None:
+            self._timer = self._loop.call_later(due - self._clock(), self.emit, ev.DeadlinePassed())
+
+    def _perform(self, effect: ev.Effect) -> None:
+        match effect:
+            case ev.StartSession(session, since):
+                self._voice.begin(session)
+                self._ears.open(since)
+            case ev.StopSession():
+                self._ears.close()
+                self._voice.end()
+            case ev.RestartEngine(delay_s):
+                self._voice.start(delay_s)
+            case ev.ReopenDevice(delay_s):
+                self._sound.reopen(delay_s)
+            case ev.SetCapture(on):
+                self._ears.forget()
+                self._sound.set_capture(on)
+            case ev.SetVolume(percent):
+                self._mixer.volume = percent
+            case ev.PlayEarcon(kind):
+                if self._settings.audio.earcons:
+                    self._mixer.play(earcon(kind))
+            case ev.GiveUp(message):
+                self._give_up(message)
+            case _:
+                self._reporting.report(effect)
+
+    def _engine_lost(self, error: SpeakerError) -> None:
+        """A model that cannot be loaded at the start ends the process: its exit code says why."""
+        fatal = isinstance(error, CheckpointError)
+        never_ready = self._snapshot.state is ev.State.LOADING and not self._snapshot.engine.losses
+        self.emit(ev.EngineLost(str(error), fatal))
+        if fatal and never_ready:
+            self.fail(error)
+
+    def _give_up(self, message: str) -> None:
+        """A part hangs so that not even an orderly stop is possible: only the end of the process helps."""
+        log.critical("%s", message)
+        if self._stopping.is_set():
+            os._exit(SpeakerError.exit_code)
+        self.fail(SpeakerError(message))

@@ -1,0 +1,112 @@
+"""What the speaker tells the house: every report to the log and to the broker."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from moshi_speaker.events import (
+    Event,
+    Report,
+    ReportConversationEnded,
+    ReportConversationStarted,
+    ReportMute,
+    ReportProblem,
+    ReportState,
+    ReportTranscript,
+    ReportVolume,
+    ReportWake,
+)
+from moshi_speaker.home.broker import EmbeddedBroker
+from moshi_speaker.home.identity import device_id
+from moshi_speaker.home.link import Link
+from moshi_speaker.home.payloads import Payloads
+from moshi_speaker.settings import Settings
+
+FAREWELL_S = 1.5
+"""Seconds for the broker to take the last messages."""
+
+log = logging.getLogger(__name__)
+
+
+class Reporting:
+    """The broker, if it is ours, the link to it, and the log."""
+
+    def __init__(
+        self, settings: Settings, clock: Callable[[], float], on_command: Callable[[Event], None]
+    ) -> None:
+        """``on_command`` is called in the event loop that runs ``start``."""
+        self._settings = settings
+        self._clock = clock
+        self._on_command = on_command
+        self._broker: EmbeddedBroker | None = None
+        self._link: Link | None = None
+        self._payloads: Payloads | None = None
+
+    async def start(self) -> None:
+        """Connect; returns at once. Raises ConfigError or MissingPartError for what cannot work."""
+        mqtt = self._settings.mqtt
+        if not mqtt.enabled:
+            return
+        name = device_id(self._settings.speaker.id, self._settings.speaker.state_dir)
+        if mqtt.host is None:
+            self._broker = EmbeddedBroker(mqtt.port)
+            await self._broker.start()
+            mqtt = self._broker.link_settings(mqtt)
+            log.info("no mqtt.host is set: a broker of our own listens on 127.0.0.1:%d", self._broker.port)
+        loop = asyncio.get_running_loop()
+        self._link = Link(mqtt, name, lambda event: _hand_over(loop, self._on_command, event), self._clock)
+        self._payloads = Payloads(self._link.topics, self._wall)
+        for message in self._payloads.initial():
+            self._link.publish(message)
+        self._link.start()
+
+    def report(self, report: Report) -> None:
+        """Tell it to the log and, as soon as it listens, to the broker."""
+        _log(report)
+        if self._link is not None and self._payloads is not None:
+            for message in self._payloads.messages(report):
+                self._link.publish(message)
+
+    async def stop(self) -> None:
+        """Say goodbye to the broker. May be called twice."""
+        link, self._link = self._link, None
+        if link is not None:
+            await asyncio.to_thread(link.close, FAREWELL_S)
+        broker, self._broker = self._broker, None
+        if broker is not None:
+            await broker.stop()
+
+    def _wall(self, at: float) -> datetime:
+        ago = self._clock() - at
+        return datetime.fromtimestamp(datetime.now(UTC).timestamp() - ago, UTC)
+
+
+def _hand_over(loop: asyncio.AbstractEventLoop, function: Callable[[Event], None], event: Event) -> None:
+    """From the link's thread to the event loop; at the very end the loop may be closed already."""
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(function, event)
+
+
+def _log(report: Report) -> None:
+    match report:
+        case ReportState(state):
+            log.info("state %s", state)
+        case ReportMute(on):
+            log.info("microphone %s", "muted" if on else "open")
+        case ReportVolume(percent):
+            log.info("volume %d", percent)
+        case ReportWake(wake_word, score):
+            log.info("heard %s (%.2f)", wake_word, score)
+        case ReportConversationStarted(conversation_id, trigger):
+            log.info("conversation %s started (%s)", conversation_id, trigger)
+        case ReportConversationEnded(conversation_id, _, reason, duration_s, turns):
+            log.info(
+                "conversation %s ended: %s after %.1f s, %d turns", conversation_id, reason, duration_s, turns
+            )
+        case ReportTranscript(_, text):
+            log.debug("Moshi: %s", text)
+        case ReportProblem("", _):
+            log.info("the problem is over")
+        case ReportProblem(code, message):
+            log.error("%s: %s", code, message)

@@ -1,0 +1,119 @@
+"""Moshi's side of a talk: an engine that is kept alive, its voice, and when it speaks."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from moshi_speaker.audio.activity import LevelGate, Transition, level_dbfs
+from moshi_speaker.audio.frames import Samples
+from moshi_speaker.audio.mixer import Mixer
+from moshi_speaker.engine.interface import AnsweredFrame, Engine
+from moshi_speaker.engine.lag import LagMeter
+from moshi_speaker.errors import SpeakerError
+from moshi_speaker.events import (
+    EngineLagged,
+    EngineReady,
+    Event,
+    MoshiSpeechEnded,
+    MoshiSpeechStarted,
+    MoshiSpoke,
+)
+
+log = logging.getLogger(__name__)
+
+
+class Voice:
+    """Runs one engine at a time; used from the event loop only."""
+
+    def __init__(
+        self,
+        make_engine: Callable[[], Engine],
+        mixer: Mixer,
+        *,
+        lag_timeout_s: float,
+        clock: Callable[[], float],
+        emit: Callable[[Event], None],
+        lost: Callable[[SpeakerError], None],
+    ) -> None:
+        """``lost`` hears why an engine could not start, or ended."""
+        self._make_engine = make_engine
+        self._mixer = mixer
+        self._lag_timeout_s = lag_timeout_s
+        self._lag = LagMeter(lag_timeout_s)
+        self._gate = LevelGate()
+        self._clock = clock
+        self._emit = emit
+        self._lost = lost
+        self._engine: Engine | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._session: int | None = None
+
+    def start(self, delay_s: float = 0.0) -> None:
+        """Start an engine after a pause; one that is there is stopped first."""
+        self._task = asyncio.create_task(self._run(self._task, delay_s), name="voice")
+
+    def begin(self, session: int) -> None:
+        """A talk begins; frames fed from now on belong to it."""
+        self._session = session
+        self._gate.reset()
+        self._lag.reset()
+        self._mixer.open_voice()
+        if self._engine is not None:
+            self._engine.begin(session)
+
+    def feed(self, frame: Samples) -> None:
+        """Let Moshi hear a frame, shape (1920,)."""
+        if self._engine is not None:
+            self._engine.feed(frame)
+
+    def end(self) -> None:
+        """The talk is over; what waits to be played is forgotten."""
+        self._session = None
+        if self._engine is not None:
+            self._engine.end()
+        self._mixer.close_voice()
+        self._mixer.silence()
+
+    async def close(self) -> None:
+        """Stop the engine. May be called twice."""
+        if self._task is not None:
+            await _cancel(self._task)
+
+    async def _run(self, before: asyncio.Task[None] | None, delay_s: float) -> None:
+        if before is not None:
+            await _cancel(before)
+        await asyncio.sleep(delay_s)
+        engine = self._make_engine()
+        try:
+            info = await engine.start()
+            log.info("%s is ready after %.1f s, %.0f ms a frame", info.model, info.load_s, info.frame_ms)
+            self._engine = engine
+            self._emit(EngineReady(info.model))
+            async for answer in engine.frames():
+                self._answered(answer)
+        except SpeakerError as error:
+            self._engine = None
+            self._lost(error)
+        finally:
+            self._engine = None
+            await engine.close()
+
+    def _answered(self, answer: AnsweredFrame) -> None:
+        if answer.session != self._session:
+            return
+        now = self._clock()
+        if answer.audio is not None:
+            self._mixer.play_voice(answer.audio)
+            transition = self._gate.feed(level_dbfs(answer.audio), now)
+            if transition is not None:
+                self._emit(MoshiSpeechStarted() if transition is Transition.STARTED else MoshiSpeechEnded())
+        self._emit(MoshiSpoke(answer.session, answer.text, answer.silent))
+        if self._lag.update(answer.backlog, now):
+            self._lag.reset()
+            self._emit(EngineLagged(self._lag_timeout_s))
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    """Cancel a task and wait for its end; its errors were told when they happened."""
+    task.cancel()
+    await asyncio.wait({task})
