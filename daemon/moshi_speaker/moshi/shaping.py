@@ -7,6 +7,8 @@ channel 2 over the window, less a threshold. The heads read channel 0: enough si
 and code 0, less silence forbids both.
 """
 
+from collections.abc import Sequence
+
 import mlx.core as mx
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +25,6 @@ SPEECH_LEVEL = 0.01
 """RMS from which a sound is no longer silence to the codec."""
 VOICE_LEVEL = 0.08
 """RMS of the babble."""
-FIRST_WORD = 260
-"""Ids below are padding, control and byte pieces."""
 _FIRM = 30.0
 _BIAS = 0.5
 _CHANNELS = 3
@@ -73,8 +73,11 @@ def _load(mimi: Mimi, weights: Weights) -> None:
     mimi.load_weights(list(mimi.sanitize(arrays).items()), strict=True)
 
 
-def shape_lm(weights: Weights, config: LmConfig) -> None:
-    """Make the model babble when the user's sound fills enough of the window, and else be silent."""
+def shape_lm(weights: Weights, config: LmConfig, words: Sequence[int]) -> None:
+    """Make the model babble when the user's sound fills enough of the window, and else be silent.
+
+    ``words``: the text tokens to babble in.
+    """
     _inputs(weights, config)
     for i in range(config.num_layers):
         prefix = f"transformer.layers.{i}"
@@ -83,8 +86,9 @@ def shape_lm(weights: Weights, config: LmConfig) -> None:
     _averaging_head(weights, config)
     text = weights["text_linear.weight"]
     text[:, :_CHANNELS] = 0.0
-    text[:FIRST_WORD] = 0.0
-    text[:FIRST_WORD, 1] = -_FIRM
+    others = np.setdiff1d(np.arange(config.text_card), words)
+    text[others] = 0.0
+    text[others, 1] = -_FIRM
     text[PAD, :2] = _FIRM, 0.0
     for k in range(config.generated):
         _depth_slice(weights, config, k)

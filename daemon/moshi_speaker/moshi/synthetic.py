@@ -25,7 +25,7 @@ from moshi_speaker.moshi.mimi.config import (
 from moshi_speaker.moshi.mimi.layout import published_shapes
 from moshi_speaker.moshi.safetensors import Tensor, write_tensors
 from moshi_speaker.moshi.shaping import shape_codec, shape_lm
-from moshi_speaker.moshi.vocabulary import train_tokenizer
+from moshi_speaker.moshi.vocabulary import train_tokenizer, whole_words
 
 MIMI_NAME = "tokenizer-e351c8d8-checkpoint125.safetensors"
 """As published (moshi-spec §1.5)."""
@@ -170,7 +170,7 @@ def _write_lm(path: Path, recipe: Recipe) -> None:
         raise ValueError("a shaped checkpoint has MLX names")
     weights = {name: _random_lm_tensor(rng, name, shape) for name, shape in shapes.items()}
     if recipe.shaped:
-        shape_lm(weights, config)
+        shape_lm(weights, config, whole_words(path.parent / TOKENIZER_NAME))
     arrays: dict[str, mx.array] = {}
     for name, weight in weights.items():
         arrays |= _stored(name, mx.array(weight).astype(mx.bfloat16), recipe.quantization)

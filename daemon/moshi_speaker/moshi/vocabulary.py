@@ -49,3 +49,10 @@ def train_tokenizer(path: Path, text_card: int) -> None:
         minloglevel=2,
     )
     path.write_bytes(model.getvalue())
+
+
+def whole_words(path: Path) -> list[int]:
+    """Ids of the pieces of a tokenizer that are words of the list above."""
+    model = sentencepiece.SentencePieceProcessor(model_proto=path.read_bytes())
+    words = {f"\u2581{word}" for word in _WORDS.split()}
+    return [token for token in range(model.get_piece_size()) if model.id_to_piece(token) in words]
