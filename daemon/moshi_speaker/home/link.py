@@ -29,6 +29,8 @@ FAREWELL_S = 1.0
 """Seconds for the thread to end when it was told to drop everything."""
 STABLE_S = 10.0
 """Seconds after which a lost link counts as one that worked: the next delay is the first one again."""
+CONTESTED_LIVES = 3
+"""Links shorter than that, in a row, after which another client with our id is the likely reason."""
 FIRST_DELAY_S = 1.0
 LONGEST_DELAY_S = 30.0
 
@@ -69,6 +71,7 @@ class Link:
         self._abandoned = False
         self._told: dict[str, str] = {}
         self._told_dropped = 0
+        self._short_lives = 0
         self._thread = threading.Thread(target=self._run, name="mqtt-link", daemon=True)
 
     @property
@@ -156,9 +159,22 @@ class Link:
         return None if connection.greeted else (connection.ended or trouble.unanswered(connection.address))
 
     def _talk(self, connection: Connection) -> Trouble | None:
-        _log.info("connected to the MQTT broker %s (MQTT %s)", connection.address, connection.version)
-        self._told.pop("link", None)
         since = self._clock()
+        if self._short_lives < CONTESTED_LIVES:
+            _log.info("connected to the MQTT broker %s (MQTT %s)", connection.address, connection.version)
+            self._told.pop("link", None)
+        self._serve(connection)
+        if self._clock() - since >= STABLE_S:
+            self._backoff.reset()
+            self._short_lives = 0
+        else:
+            self._short_lives += 1
+        if connection.ended is not None and self._short_lives >= CONTESTED_LIVES:
+            return trouble.contested(self._client_id, connection.address)
+        return connection.ended
+
+    def _serve(self, connection: Connection) -> None:
+        """Send and hear until the link ends, or all is said and we close."""
         connection.subscribe(self.topics.commands)
         with self._changed:
             self._outgoing.renew()
@@ -168,12 +184,9 @@ class Link:
             connection.send(message)
         with self._changed:
             self._connected = False
-            self._outgoing.renew(connection.unanswered)
-            orderly = not connection.ended and not connection.unanswered
-        connection.close(orderly)
-        if self._clock() - since >= STABLE_S:
-            self._backoff.reset()
-        return connection.ended
+            unanswered = connection.unanswered
+            self._outgoing.renew(unanswered)
+        connection.close(orderly=connection.ended is None and not unanswered)
 
     def _next(self, connection: Connection) -> Message | None:
         """The next message to send; None when the link ended, or all is said and we close."""

@@ -7,6 +7,17 @@ from moshi_speaker.errors import ConfigError
 from moshi_speaker.settings import TlsSettings
 
 
+class _Socket(ssl.SSLSocket):
+    """Closes itself when the handshake fails; paho would leave it open."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
+
+
 def context(tls: TlsSettings) -> ssl.SSLContext:
     """A context that trusts ``ca_cert`` (or the system's authorities) and shows our certificate, if any.
 
@@ -19,6 +30,7 @@ def context(tls: TlsSettings) -> ssl.SSLContext:
         made = ssl.create_default_context(cafile=ca_cert)
     except ssl.SSLError as error:
         raise _unusable("ca_cert", tls.ca_cert, "no certificate in PEM form") from error
+    made.sslsocket_class = _Socket
     made.check_hostname = not tls.insecure
     if client_cert is not None:
         try:

@@ -5,7 +5,7 @@ import ssl
 from dataclasses import dataclass
 
 UNSUPPORTED_VERSION = 132
-TAKEN_OVER = 142
+_SILENT = "closed or silent at the first word, as if no MQTT broker were there"
 _REFUSALS = {
     133: ("refuses our client id", "set another mqtt.client_id"),
     134: ("refuses user name or password", "set mqtt.username and mqtt.password right"),
@@ -35,12 +35,14 @@ def unreachable(error: OSError | UnicodeError, address: str) -> Trouble:
             what = f"certificate not accepted: {error.verify_message}"
             return _trouble("certificate", address, what, "check mqtt.tls.ca_cert and the name in mqtt.host")
         case ssl.SSLError():
-            what = f"no TLS there ({error.reason or 'handshake failed'})"
+            what = f"no TLS there ({getattr(error, 'reason', None) or 'handshake failed'})"
             return _trouble("tls", address, what, "check mqtt.port and mqtt.tls")
         case socket.gaierror() | UnicodeError():
             return _trouble("unreachable", address, "the host is not known", "check mqtt.host")
         case TimeoutError():
             what = "no answer"
+        case ConnectionResetError() | ConnectionAbortedError() | BrokenPipeError():
+            return _trouble("silent", address, _SILENT, "check mqtt.port and mqtt.tls")
         case OSError():
             what = (error.strerror or str(error) or "connection failed").lower()
     return _trouble("unreachable", address, what, "check that the broker runs, mqtt.host and mqtt.port")
@@ -57,18 +59,19 @@ def refused(code: int, name: str, address: str) -> Trouble:
 
 def unanswered(address: str) -> Trouble:
     """Something listens at ``address``, but hung up or stayed silent when greeted."""
-    what = "closed or silent at the first word, as if no MQTT broker were there"
-    return _trouble("silent", address, what, "check mqtt.port and mqtt.tls", other_version=True)
+    return _trouble("silent", address, _SILENT, "check mqtt.port and mqtt.tls", other_version=True)
 
 
-def lost(code: int, name: str, address: str) -> Trouble:
-    """An open link to ``address`` ended: the reason ``code`` and the code's ``name``."""
-    if code == TAKEN_OVER:
-        what = "another client with our client id took over"
-        return _trouble(
-            "taken over", address, what, "give each speaker its own speaker.id and mqtt.client_id"
-        )
+def lost(name: str, address: str) -> Trouble:
+    """An open link to ``address`` ended; ``name`` is that of MQTT's reason code."""
     return _trouble("unreachable", address, f"connection lost ({name.lower()})", "trying again")
+
+
+def contested(client_id: str, address: str) -> Trouble:
+    """The link ends soon after each start, as it does when two clients take it from each other."""
+    what = "the connection is lost again and again"
+    remedy = f"check that no other client has the id {client_id}: give each speaker its own speaker.id"
+    return _trouble("contested", address, what, remedy)
 
 
 def _trouble(kind: str, address: str, what: str, remedy: str, *, other_version: bool = False) -> Trouble:

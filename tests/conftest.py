@@ -1,0 +1,57 @@
+"""Fixtures that several directories need."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.mosquitto import Mosquitto
+from tests.room.soundcard import SoundCard, missing_programs, open_soundcard
+
+from moshi_speaker.moshi.blas import load_openblas
+
+
+@pytest.fixture
+def soundcard() -> Iterator[SoundCard]:
+    """A virtual sound card; the test is skipped where none can be made."""
+    if missing := missing_programs():
+        pytest.skip(missing)
+    with open_soundcard() as card:
+        yield card
+
+
+@pytest.fixture
+def make_mosquitto(tmp_path: Path) -> Iterator[Callable[..., Mosquitto]]:
+    """Makes brokers with configuration lines of one's own; they are not started yet."""
+    made: list[Mosquitto] = []
+
+    def make(*lines: str) -> Mosquitto:
+        made.append(Mosquitto(tmp_path, *lines))
+        return made[-1]
+
+    yield make
+    for broker in made:
+        broker.kill()
+
+
+@pytest.fixture
+def mosquitto(make_mosquitto: Callable[..., Mosquitto]) -> Mosquitto:
+    """A broker that runs and lets everybody in."""
+    broker = make_mosquitto()
+    broker.start()
+    return broker
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a small q8 model of random weights, shaped to answer speech with babble; read only."""
+    from moshi_speaker.moshi.lm.layout import Q8
+    from moshi_speaker.moshi.synthetic import Recipe, write_checkpoint
+
+    folder = tmp_path_factory.mktemp("model") / "tiny"
+    write_checkpoint(folder, Recipe(quantization=Q8))
+    return folder
+
+
+def pytest_configure() -> None:
+    """Before any test module imports MLX."""
+    load_openblas()

@@ -1,0 +1,158 @@
+"""A second MQTT client that sees what Home Assistant would see, and certificates for TLS."""
+
+import logging
+import queue
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+
+PATIENCE_S = 10.0
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A message as another client sees it."""
+
+    topic: str
+    payload: str
+    retained: bool
+    """It came because of the subscription, not because somebody sent it now."""
+
+
+class Watcher:
+    """Subscribes to everything below ``moshi-speaker`` and hands it over message by message."""
+
+    def __init__(self, port: int, **tls: Path) -> None:
+        self._seen: queue.Queue[Seen] = queue.Queue()
+        self._ready = threading.Event()
+        self._client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv311)
+        if tls:
+            self._client.tls_set(ca_certs=str(tls["ca"]))
+        self._client.on_message = self._on_message
+        self._client.on_subscribe = lambda *_: self._ready.set()
+        self._client.connect("127.0.0.1", port)
+        self._client.subscribe("moshi-speaker/#", 1)
+        self._client.loop_start()
+        assert self._ready.wait(PATIENCE_S)
+
+    def next(self) -> Seen:
+        """The next message that nobody has looked at."""
+        return self._seen.get(timeout=PATIENCE_S)
+
+    def until(self, topic: str, payload: str | None = None) -> list[Seen]:
+        """All messages up to one on this topic (with this payload), which is the last."""
+        seen = [self.next()]
+        while seen[-1].topic != topic or payload not in (None, seen[-1].payload):
+            seen.append(self.next())
+        return seen
+
+    def nothing_more(self) -> bool:
+        """Whether every message so far has been looked at."""
+        return self._seen.empty()
+
+    def publish(self, topic: str, payload: str | bytes, *, retain: bool = False) -> None:
+        """Send a message and wait until the broker has it."""
+        self._client.publish(topic, payload, qos=1, retain=retain).wait_for_publish(PATIENCE_S)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def _on_message(self, client: Client, data: object, message: MQTTMessage) -> None:
+        self._seen.put(Seen(message.topic, message.payload.decode(errors="replace"), message.retain))
+
+
+@pytest.fixture
+def watch() -> Iterator[Callable[..., Watcher]]:
+    """Opens watchers of the broker at a port."""
+    opened: list[Watcher] = []
+
+    def open_watcher(port: int, **tls: Path) -> Watcher:
+        opened.append(Watcher(port, **tls))
+        return opened[-1]
+
+    yield open_watcher
+    for watcher in opened:
+        watcher.close()
+
+
+class Collector(logging.Handler):
+    """Puts log lines of one level or worse into a queue."""
+
+    def __init__(self, level: int) -> None:
+        super().__init__(level)
+        self.lines: queue.Queue[str] = queue.Queue()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take a line; there must be no traceback with it."""
+        assert record.exc_info is None
+        self.lines.put(record.getMessage())
+
+
+@contextmanager
+def collected(level: int) -> Iterator["queue.Queue[str]"]:
+    """Lines that the MQTT part logs meanwhile."""
+    logger, collector = logging.getLogger("moshi_speaker.home"), Collector(level)
+    before = logger.level
+    logger.addHandler(collector)
+    logger.setLevel(logging.INFO)
+    yield collector.lines
+    logger.setLevel(before)
+    logger.removeHandler(collector)
+
+
+@pytest.fixture
+def told() -> Iterator["queue.Queue[str]"]:
+    """Log lines for everybody."""
+    with collected(logging.INFO) as lines:
+        yield lines
+
+
+@pytest.fixture
+def warned() -> Iterator["queue.Queue[str]"]:
+    """Warnings and worse."""
+    with collected(logging.WARNING) as lines:
+        yield lines
+
+
+@dataclass(frozen=True)
+class Certificates:
+    """PEM files made for one test."""
+
+    ca: Path
+    server_cert: Path
+    server_key: Path
+    client_cert: Path
+    client_key: Path
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """An authority of our own, a broker's certificate for 127.0.0.1, and a client's."""
+    folder = tmp_path_factory.mktemp("certificates")
+    made = Certificates(*(folder / name for name in ("ca.pem", "s.pem", "s.key", "c.pem", "c.key")))
+    ca_key = folder / "ca.key"
+    new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+    _openssl("req", "-x509", *new_key, "-subj", "/CN=test ca", "-keyout", ca_key, "-out", made.ca)
+    issuer: list[str | Path] = ["-CA", made.ca, "-CAkey", ca_key, "-CAcreateserial", "-days", "2"]
+    for cert, key, name in (
+        (made.server_cert, made.server_key, "127.0.0.1"),
+        (made.client_cert, made.client_key, "speaker"),
+    ):
+        request, extension = folder / f"{name}.csr", folder / f"{name}.ext"
+        extension.write_text("subjectAltName=IP:127.0.0.1\n")
+        _openssl("req", *new_key[:-2], "-subj", f"/CN={name}", "-keyout", key, "-out", request)
+        _openssl("x509", "-req", "-in", request, *issuer, "-extfile", extension, "-out", cert)
+    return made
+
+
+def _openssl(*arguments: str | Path) -> None:
+    subprocess.run(["openssl", *arguments], check=True, capture_output=True)

@@ -1,0 +1,173 @@
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from typing import get_args
+
+import pytest
+
+from moshi_speaker.events import (
+    EndReason,
+    Report,
+    ReportConversationEnded,
+    ReportConversationStarted,
+    ReportMute,
+    ReportProblem,
+    ReportState,
+    ReportTranscript,
+    ReportVolume,
+    ReportWake,
+    State,
+)
+from moshi_speaker.home.payloads import Message, Payloads
+from moshi_speaker.home.topics import Topics
+
+TOPICS = Topics("moshi-speaker", "kitchen")
+EPOCH = datetime(2026, 1, 2, 3, 0, 0, tzinfo=timezone(timedelta(hours=2)))
+
+REPORTS: tuple[Report, ...] = (
+    ReportState(State.IDLE),
+    ReportMute(on=True),
+    ReportVolume(70),
+    ReportWake("hey_jarvis", 0.98765432, at=1.5),
+    ReportConversationStarted("c1", "wake_word", at=2.0),
+    ReportConversationEnded("c1", "wake_word", EndReason.SILENCE, duration_s=10.0, turns=3, at=12.0),
+    ReportTranscript("c1", "Grüß Gott", turns=1, at=5.0),
+    ReportProblem("engine", "engine: died; starting again", at=7.25),
+)
+
+
+def wall(at: float) -> datetime:
+    return EPOCH + timedelta(seconds=at)
+
+
+@pytest.fixture
+def payloads() -> Payloads:
+    return Payloads(TOPICS, wall)
+
+
+def by_topic(messages: tuple[Message, ...]) -> dict[str, Message]:
+    assert len({message.topic for message in messages}) == len(messages)
+    return {message.topic: message for message in messages}
+
+
+def test_every_report_becomes_a_message(payloads: Payloads) -> None:
+    assert {type(report) for report in REPORTS} == set(get_args(Report))
+    for report in REPORTS:
+        assert payloads.messages(report)
+
+
+def test_values_are_retained_and_events_are_not(payloads: Payloads) -> None:
+    events = {TOPICS.wake_event, TOPICS.conversation_event, TOPICS.assistant_transcript}
+    for report in REPORTS:
+        for message in payloads.messages(report):
+            assert message.retain is (message.topic not in events)
+            assert message.qos == 1
+
+
+@pytest.mark.parametrize(
+    ("report", "topic", "payload"),
+    [
+        (ReportState(State.LOADING), TOPICS.state, "loading"),
+        (ReportMute(on=True), TOPICS.mute, "ON"),
+        (ReportMute(on=False), TOPICS.mute, "OFF"),
+        (ReportVolume(0), TOPICS.volume, "0"),
+    ],
+)
+def test_single_values_are_plain_text(payloads: Payloads, report: Report, topic: str, payload: str) -> None:
+    assert payloads.messages(report) == (Message(topic, payload, qos=1, retain=True),)
+
+
+def test_wake_event_names_word_score_and_time_in_utc(payloads: Payloads) -> None:
+    (message,) = payloads.messages(ReportWake("hey_jarvis", 0.98765432, at=1.5))
+    assert message.topic == TOPICS.wake_event
+    assert message.payload == (
+        '{"event_type":"detected","wake_word":"hey_jarvis","score":0.9877,"ts":"2026-01-02T01:00:01.500+00:00"}'
+    )
+
+
+def test_start_turns_the_conversation_on(payloads: Payloads) -> None:
+    sent = by_topic(payloads.messages(ReportConversationStarted("c1", "mqtt", at=2.0)))
+    assert sent[TOPICS.conversation].payload == "ON"
+    assert json.loads(sent[TOPICS.conversation_attributes].payload) == {
+        "id": "c1",
+        "trigger": "mqtt",
+        "started_at": "2026-01-02T01:00:02.000+00:00",
+        "turns": 0,
+    }
+    assert json.loads(sent[TOPICS.conversation_event].payload) == {
+        "event_type": "started",
+        "id": "c1",
+        "trigger": "mqtt",
+        "reason": None,
+        "duration_s": None,
+        "turns": 0,
+        "ts": "2026-01-02T01:00:02.000+00:00",
+    }
+
+
+def test_end_turns_the_conversation_off_and_says_why(payloads: Payloads) -> None:
+    ended = ReportConversationEnded("c1", "wake_word", EndReason.SILENCE, duration_s=10.0, turns=3, at=12.0)
+    sent = by_topic(payloads.messages(ended))
+    assert sent[TOPICS.conversation].payload == "OFF"
+    assert json.loads(sent[TOPICS.conversation_attributes].payload) == {
+        "id": "c1",
+        "trigger": "wake_word",
+        "started_at": "2026-01-02T01:00:02.000+00:00",
+        "turns": 3,
+    }
+    event = json.loads(sent[TOPICS.conversation_event].payload)
+    assert (event["event_type"], event["reason"], event["duration_s"]) == ("ended", "silence", 10.0)
+
+
+def test_started_and_ended_events_have_the_same_keys(payloads: Payloads) -> None:
+    started = by_topic(payloads.messages(REPORTS[4]))[TOPICS.conversation_event]
+    ended = by_topic(payloads.messages(REPORTS[5]))[TOPICS.conversation_event]
+    assert list(json.loads(started.payload)) == list(json.loads(ended.payload))
+
+
+def test_a_transcript_is_sent_as_it_was_said_and_counts_the_turns(payloads: Payloads) -> None:
+    payloads.messages(ReportConversationStarted("c1", "mqtt", at=2.0))
+    sent = by_topic(payloads.messages(ReportTranscript("c1", "Grüße", turns=4, at=5.0)))
+    assert sent[TOPICS.assistant_transcript].payload == (
+        '{"event_type":"final","text":"Grüße","conversation_id":"c1","ts":"2026-01-02T01:00:05.000+00:00"}'
+    )
+    attributes = json.loads(sent[TOPICS.conversation_attributes].payload)
+    assert attributes == {
+        "id": "c1",
+        "trigger": "mqtt",
+        "started_at": "2026-01-02T01:00:02.000+00:00",
+        "turns": 4,
+    }
+
+
+def test_a_late_transcript_does_not_touch_the_attributes(payloads: Payloads) -> None:
+    payloads.messages(REPORTS[4])
+    payloads.messages(REPORTS[5])
+    (message,) = payloads.messages(ReportTranscript("c1", "late", turns=4, at=13.0))
+    assert message.topic == TOPICS.assistant_transcript
+
+
+def test_a_problem_comes_and_goes(payloads: Payloads) -> None:
+    on = by_topic(payloads.messages(ReportProblem("engine", "it died", at=0.0)))
+    assert on[TOPICS.problem].payload == "ON"
+    assert json.loads(on[TOPICS.problem_attributes].payload) == {
+        "code": "engine",
+        "message": "it died",
+        "since": EPOCH.astimezone(UTC).isoformat(timespec="milliseconds"),
+    }
+    off = by_topic(payloads.messages(ReportProblem("", "", at=9.0)))
+    assert off[TOPICS.problem].payload == "OFF"
+    assert json.loads(off[TOPICS.problem_attributes].payload) == {
+        "code": None,
+        "message": None,
+        "since": None,
+    }
+
+
+def test_before_the_first_report_all_is_quiet(payloads: Payloads) -> None:
+    sent = by_topic(payloads.initial())
+    assert sent[TOPICS.conversation].payload == "OFF"
+    assert sent[TOPICS.problem].payload == "OFF"
+    assert sent[TOPICS.conversation_attributes].payload == (
+        '{"id":null,"trigger":null,"started_at":null,"turns":0}'
+    )
+    assert all(message.retain for message in sent.values())
