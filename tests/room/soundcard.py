@@ -57,7 +57,13 @@ class SoundCard:
     @contextmanager
     def recording(self, path: Path) -> Iterator[None]:
         """Record what the loudspeaker plays, from its first sample of sound on, to a file of raw float32."""
-        command = ["parec", "--device=speaker.monitor", "--format=float32le", f"--rate={RATE}", "--channels=1"]
+        command = [
+            "parec",
+            "--device=speaker.monitor",
+            "--format=float32le",
+            f"--rate={RATE}",
+            "--channels=1",
+        ]
         with path.open("wb") as file:
             recorder = subprocess.Popen(
                 [*command, "--latency-msec=40"], stdout=file, env=self._whole_environment()

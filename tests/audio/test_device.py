@@ -1,0 +1,236 @@
+"""The PyAudio device over a PortAudio of our own; the real one is tested in tests/room."""
+
+import sys
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from moshi_speaker.audio.device import PyAudioDevice, list_devices
+from moshi_speaker.audio.frames import SAMPLE_RATE, Samples
+from moshi_speaker.errors import DeviceError
+
+
+class FakeStream:
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self.options = options
+        self.active = True
+        self.closed = False
+
+    def get_input_latency(self) -> float:
+        return 0.04
+
+    def is_active(self) -> bool:
+        if self.closed:
+            raise OSError("Stream closed")
+        return self.active
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class FakePortAudio(ModuleType):
+    """As much of PyAudio as the device uses; ``rates`` are those the hardware takes."""
+
+    paFloat32 = 1
+
+    def __init__(self) -> None:
+        super().__init__("pyaudio")
+        self.names = ["Mic", "Speaker"]
+        self.rates = [(SAMPLE_RATE, 1)]
+        self.streams: list[FakeStream] = []
+        self.busy = False
+        self.initialised = 0
+
+    def PyAudio(self) -> "FakePortAudio":
+        self.initialised += 1
+        return self
+
+    def terminate(self) -> None:
+        self.initialised -= 1
+
+    def get_device_count(self) -> int:
+        return len(self.names)
+
+    def get_device_info_by_index(self, index: int) -> dict[str, Any]:
+        microphone = self.names[index] == "Mic"
+        return {
+            "index": index,
+            "name": self.names[index],
+            "maxInputChannels": 2 if microphone else 0,
+            "maxOutputChannels": 0 if microphone else 2,
+            "defaultSampleRate": 44100.0,
+        }
+
+    def get_default_input_device_info(self) -> dict[str, Any]:
+        return self._default("Mic")
+
+    def get_default_output_device_info(self) -> dict[str, Any]:
+        return self._default("Speaker")
+
+    def _default(self, name: str) -> dict[str, Any]:
+        if name not in self.names:
+            raise OSError("No Default Device Available")
+        return self.get_device_info_by_index(self.names.index(name))
+
+    def is_format_supported(self, rate: int, **options: int) -> bool:
+        channels = options.get("input_channels") or options.get("output_channels")
+        if (rate, channels) not in self.rates:
+            raise ValueError("Invalid sample rate", -9997)
+        return True
+
+    def open(self, **options: object) -> FakeStream:
+        if self.busy:
+            raise OSError(-9985, "Device unavailable")
+        self.streams.append(FakeStream(options))
+        return self.streams[-1]
+
+
+@pytest.fixture
+def portaudio(monkeypatch: pytest.MonkeyPatch) -> FakePortAudio:
+    fake = FakePortAudio()
+    monkeypatch.setitem(sys.modules, "pyaudio", fake)
+    return fake
+
+
+def silence(n: int) -> Samples:
+    return np.zeros(n, np.float32)
+
+
+def ignore(samples: Samples, at: float) -> None:
+    pass
+
+
+def nobody(message: str) -> None:
+    pass
+
+
+def started(lost: Callable[[str], None] = nobody) -> PyAudioDevice:
+    device = PyAudioDevice(None, None, lambda: 10.0)
+    device.start(ignore, silence, lost)
+    return device
+
+
+def test_both_directions_open_at_our_rate_in_blocks_of_20_ms(portaudio: FakePortAudio) -> None:
+    device = started()
+    assert device.description == "Mic / Speaker"
+    forms = [
+        (s.options["rate"], s.options["channels"], s.options["frames_per_buffer"]) for s in portaudio.streams
+    ]
+    assert forms == [(24_000, 1, 480)] * 2
+    assert [s.options.get("input_device_index") for s in portaudio.streams] == [None, 0]
+    assert [s.options.get("output_device_index") for s in portaudio.streams] == [1, None]
+    device.stop()
+    assert all(stream.closed for stream in portaudio.streams)
+    assert portaudio.initialised == 0
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_hardware_that_refuses_our_rate_opens_at_its_own(portaudio: FakePortAudio, channels: int) -> None:
+    portaudio.rates = [(44_100, channels)]
+    device = started()
+    forms = [
+        (s.options["rate"], s.options["channels"], s.options["frames_per_buffer"]) for s in portaudio.streams
+    ]
+    assert forms == [(44_100, channels, 882)] * 2
+    data, _ = portaudio.streams[0].options["stream_callback"](None, 882, {}, 0)
+    assert len(data) == 882 * channels * 4
+    device.stop()
+
+
+def test_hardware_that_refuses_everything_is_named(portaudio: FakePortAudio) -> None:
+    portaudio.rates = []
+    with pytest.raises(DeviceError, match="Speaker: the loudspeaker does not open; check"):
+        started()
+    assert portaudio.initialised == 0
+
+
+def test_a_busy_device_is_named(portaudio: FakePortAudio) -> None:
+    portaudio.busy = True
+    with pytest.raises(DeviceError, match="the loudspeaker does not open") as caught:
+        started()
+    assert caught.value.exit_code == 69
+    assert portaudio.initialised == 0
+
+
+def test_no_microphone(portaudio: FakePortAudio) -> None:
+    portaudio.names = ["Speaker"]
+    assert [device.name for device in list_devices()] == ["Speaker"]
+    with pytest.raises(DeviceError, match="there is no microphone; connect one"):
+        started()
+    portaudio.names = []
+    assert list_devices() == []
+    assert portaudio.initialised == 0
+
+
+def test_no_pyaudio(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyaudio", None)
+    with pytest.raises(DeviceError, match="PyAudio is not installed; install"):
+        list_devices()
+
+
+def test_muting_closes_the_microphone_only(portaudio: FakePortAudio) -> None:
+    lost: list[str] = []
+    device = started(lost.append)
+    speaker, microphone = portaudio.streams
+    device.set_capture(False)
+    device.set_capture(False)
+    assert microphone.closed
+    assert not speaker.closed
+    device.check(10.0)
+    device.set_capture(True)
+    device.set_capture(True)
+    assert len(portaudio.streams) == 3
+    assert not lost
+    device.stop()
+    device.set_capture(True)
+    assert len(portaudio.streams) == 3
+
+
+def test_a_microphone_that_does_not_come_back_is_lost(portaudio: FakePortAudio) -> None:
+    lost: list[str] = []
+    device = started(lost.append)
+    device.set_capture(False)
+    portaudio.busy = True
+    device.set_capture(True)
+    assert len(lost) == 1
+    assert lost[0].startswith("Mic: the microphone does not open; check")
+    device.stop()
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_a_stream_that_ended_is_lost_once(portaudio: FakePortAudio, index: int) -> None:
+    lost: list[str] = []
+    device = started(lost.append)
+    portaudio.streams[index].active = False
+    device.check(10.0)
+    device.check(11.0)
+    assert lost == [f"{['Speaker', 'Mic'][index]}: the sound device went away"]
+    device.stop()
+    device.check(99.0)
+    assert len(lost) == 1
+
+
+def test_silence_of_the_callbacks_is_noticed_after_three_seconds(portaudio: FakePortAudio) -> None:
+    lost: list[str] = []
+    device = started(lost.append)
+    device.check(12.9)
+    assert not lost
+    device.check(13.1)
+    assert len(lost) == 1
+    device.stop()
+
+
+def test_it_may_be_opened_again_after_a_loss(portaudio: FakePortAudio) -> None:
+    lost: list[str] = []
+    device = started(lost.append)
+    portaudio.streams[0].active = False
+    device.check(10.0)
+    device.start(ignore, silence, lost.append)
+    device.check(10.0)
+    assert len(lost) == 1
+    assert portaudio.initialised == 1
+    device.stop()
+    assert portaudio.initialised == 0
