@@ -11,7 +11,7 @@ def end(floor: Floor, *, spoken: bool = True, started_at: float = 100.0) -> End:
 
 
 def test_silence_counts_from_the_moment_when_both_are_quiet() -> None:
-    floor = moshi_speaks(user_speaks(Floor(), True, 101.0), True, 102.0)
+    floor = moshi_speaks(user_speaks(Floor(0.0), True, 101.0), True, 102.0)
     floor = user_speaks(floor, False, 103.0)
     assert end(floor) == End(160.0, EndReason.CAP)
     floor = moshi_speaks(floor, False, 110.0)
@@ -19,7 +19,7 @@ def test_silence_counts_from_the_moment_when_both_are_quiet() -> None:
 
 
 def test_who_falls_silent_twice_does_not_prolong_the_talk() -> None:
-    floor = moshi_speaks(moshi_speaks(Floor(moshi=True), False, 110.0), False, 115.0)
+    floor = moshi_speaks(moshi_speaks(Floor(None, moshi=True), False, 110.0), False, 115.0)
     assert end(floor).at == 118.0
 
 
@@ -28,10 +28,10 @@ def test_silence_from_before_the_talk_does_not_count() -> None:
 
 
 def test_silence_in_which_nobody_ever_spoke_has_its_own_reason() -> None:
-    assert end(Floor(), spoken=False) == End(108.0, EndReason.NO_SPEECH)
+    assert end(Floor(20.0), spoken=False) == End(108.0, EndReason.NO_SPEECH)
 
 
-@pytest.mark.parametrize("floor", [Floor(user=True), Floor(moshi=True), Floor(user=True, moshi=True)])
+@pytest.mark.parametrize("floor", [Floor(None, user=True), Floor(None, moshi=True)])
 def test_while_somebody_speaks_only_the_cap_ends_the_talk(floor: Floor) -> None:
     assert end(floor) == End(160.0, EndReason.CAP)
 

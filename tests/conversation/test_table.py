@@ -71,6 +71,7 @@ REFUSED = (
 )
 ALREADY_SO = pairs({State.MUTED}, {ev.MuteRequested}) | pairs({State.STARTING}, {ev.DeviceRestored})
 ALREADY_SO |= pairs({State.CONVERSATION}, {ev.UserSpeechEnded, ev.MoshiSpeechEnded})
+ALREADY_SO |= pairs({State.STARTING, State.LOADING, State.IDLE}, {ev.UserSpeechEnded})
 """Legal, but nothing changes: what they say is so already, on the way that these tests take to the state."""
 IGNORED = (
     pairs({State.STOPPING}, ALL_KINDS - {ev.DeadlinePassed})

@@ -13,10 +13,10 @@ outlasts by some tenths of a second. Only if it goes on for this long was more s
 class Floor:
     """Who is speaking."""
 
+    quiet_since: float | None
+    """Since when neither speaks, in seconds; None while somebody does."""
     user: bool = False
     moshi: bool = False
-    quiet_since: float | None = None
-    """Since when neither speaks, in seconds; None while somebody does, or if nobody has yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +47,10 @@ def end_of_talk(
     reason of its own, so that false wakes can be told from talks.
     """
     cap = End(started_at + max_conversation_s, EndReason.CAP)
-    if floor.user or floor.moshi:
+    if floor.quiet_since is None:
         return cap
-    quiet_since = started_at if floor.quiet_since is None else max(started_at, floor.quiet_since)
-    silence = End(quiet_since + end_silence_s, EndReason.SILENCE if spoken else EndReason.NO_SPEECH)
+    over = max(started_at, floor.quiet_since) + end_silence_s
+    silence = End(over, EndReason.SILENCE if spoken else EndReason.NO_SPEECH)
     return min(silence, cap, key=lambda end: end.at)
 
 

@@ -60,8 +60,8 @@ class Snapshot:
     state: State
     entered_at: float
     """When the state was entered, in seconds."""
+    floor: Floor
     muted: bool = False
-    floor: Floor = field(default_factory=Floor)
     sessions: int = 0
     """Talks so far; the number of the latest one."""
     conversation: Conversation | None = None
@@ -74,7 +74,7 @@ class Snapshot:
 
 def initial(now: float, *, muted: bool = False) -> Snapshot:
     """The speaker at the start of its process."""
-    return Snapshot(state=State.STARTING, entered_at=now, muted=muted)
+    return Snapshot(state=State.STARTING, entered_at=now, floor=Floor(quiet_since=now), muted=muted)
 
 
 def state_of(snapshot: Snapshot) -> State:

@@ -106,9 +106,7 @@ def end(s: Snapshot, reason: EndReason, at: Moment) -> Change:
 def _begin(s: Snapshot, trigger: str, since: float, at: Moment) -> Change:
     session = s.sessions + 1
     talk = Conversation(f"{at.boot_id}-{session}", trigger, session, started_at=at.now)
-    floor = ending.moshi_speaks(s.floor, False, at.now)
-    after = replace(s, sessions=session, conversation=talk, floor=floor)
-    return after, (
+    return replace(s, sessions=session, conversation=talk), (
         ev.PlayEarcon(Earcon.WAKE),
         ev.StartSession(session, since),
         ev.ReportConversationStarted(talk.id, trigger, at.now),
