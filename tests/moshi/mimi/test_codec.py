@@ -120,3 +120,14 @@ def test_a_number_of_codebooks_that_the_checkpoint_lacks_is_refused(
 def test_sound_that_is_not_whole_frames_is_refused(small_mimi: Mimi, samples: int) -> None:
     with pytest.raises(ValueError, match="positive multiple of 1920"):
         small_mimi.encode(mx.zeros((1, samples)), small_mimi.make_encoder_state())
+
+
+def test_a_long_stream_needs_no_more_memory_once_the_window_is_full(small_mimi: Mimi) -> None:
+    encoder, decoder = small_mimi.make_encoder_state(), small_mimi.make_decoder_state()
+    pcm = mx.random.normal((1, FRAME), key=mx.random.key(0))
+    held = []
+    for _ in range(120):
+        # Only the results are evaluated, as in a conversation; the states follow.
+        mx.eval(small_mimi.decode(small_mimi.encode(pcm, encoder), decoder))
+        held.append(mx.get_active_memory())
+    assert max(held[60:]) < max(held[20:60]) + 50_000
