@@ -1,5 +1,6 @@
 """``moshi-speaker models``: pull, list, verify, synth."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -54,5 +55,5 @@ def synth(
     """Write a model of random weights in the published layout; its words are noise."""
     from moshi_speaker.moshi import synthetic
 
-    synthetic.write(folder, size, seed=seed)
+    synthetic.write_checkpoint(folder, replace(synthetic.RECIPES[size], seed=seed))
     say(f"random weights ({size}) are in {folder}")

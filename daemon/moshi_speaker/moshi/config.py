@@ -1,7 +1,8 @@
 """What shape a model has: from ``config.json``, or from the presets of the published checkpoints."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 from moshi_speaker.errors import CheckpointError, UnsupportedModelError
@@ -113,7 +114,6 @@ class ModelConfig:
     tokenizer_name: str | None = None
     mimi_config_name: str | None = None
     """File with the shape of the codec, where it is not the published one."""
-    sampling: Mapping[str, Any] = field(default_factory=dict)
 
 
 MOSHI_7B = LmConfig(
@@ -152,6 +152,7 @@ _EXPECTED = {
     "kv_repeat": (1,),
     "existing_text_padding_id": (PAD,),
 }
+_FILE_NAMES = ("moshi_name", "mimi_name", "tokenizer_name", "mimi_config_name")
 
 
 def model_config(values: Mapping[str, Any], where: str) -> ModelConfig:
@@ -172,17 +173,20 @@ def model_config(values: Mapping[str, Any], where: str) -> ModelConfig:
         lm = _lm_config(values)
     except KeyError as error:
         raise CheckpointError(f"the key {error.args[0]!r} is missing", where=where) from error
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise CheckpointError(f"a value does not fit: {error}", where=where) from error
     _check(lm, where)
     return ModelConfig(
         lm=lm,
-        moshi_name=values.get("moshi_name"),
-        mimi_name=values.get("mimi_name"),
-        tokenizer_name=values.get("tokenizer_name"),
-        mimi_config_name=values.get("mimi_config_name"),
-        sampling=values.get("lm_gen_config") or {},
+        **{key: _file_name(values, key, where) for key in _FILE_NAMES},
     )
+
+
+def _file_name(values: Mapping[str, Any], key: str, where: str) -> str | None:
+    name = values.get(key)
+    if name is None or (isinstance(name, str) and name and PurePath(name).name == name):
+        return name
+    raise CheckpointError(f"{key} {name!r} is no file name", where=where)
 
 
 def _lm_config(values: Mapping[str, Any]) -> LmConfig:

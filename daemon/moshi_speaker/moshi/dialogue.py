@@ -6,9 +6,10 @@ import mlx.core as mx
 import numpy as np
 from numpy.typing import NDArray
 
-from moshi_speaker.errors import CheckpointError
+from moshi_speaker.moshi.checkpoint import check_fit
 from moshi_speaker.moshi.config import END_PAD, PAD
-from moshi_speaker.moshi.hub import ModelFiles, Status, find
+from moshi_speaker.moshi.download import Status
+from moshi_speaker.moshi.hub import ModelFiles, find
 from moshi_speaker.moshi.lm.checkpoint import load_lm
 from moshi_speaker.moshi.lm.generate import Generator
 from moshi_speaker.moshi.lm.sampling import Sampling
@@ -107,22 +108,11 @@ def sampling(settings: ModelSettings) -> Sampling:
 
 def load_files(files: ModelFiles, sampling: Sampling) -> Dialogue:
     """Load the files of a model that speaks. Raises CheckpointError or UnsupportedModelError."""
-    lm_config = files.config.lm
-    if not lm_config.generated:
-        raise CheckpointError("this model only listens; the speaker needs one that speaks", where=files.name)
-    if (
-        lm_config.codebooks > files.mimi_config.quantizer.n_q
-        or lm_config.card != files.mimi_config.quantizer.bins
-    ):
-        raise CheckpointError("the language model and the codec do not fit together", where=files.name)
+    tokenizer = Tokenizer(files.tokenizer)
+    check_fit(files, tokenizer)
     mx.set_cache_limit(CACHE_LIMIT_BYTES)
     dtype = activation_dtype()
-    tokenizer = Tokenizer(files.tokenizer)
-    if tokenizer.size > lm_config.text_card:
-        raise CheckpointError(
-            f"the tokenizer has {tokenizer.size} pieces, the model {lm_config.text_card}",
-            where=str(files.tokenizer),
-        )
+    lm_config = files.config.lm
     mimi = load_mimi(files.mimi, files.mimi_config, lm_config.codebooks)
     lm = load_lm(files.lm, lm_config, dtype)
     return Dialogue(files.name, lm, mimi, tokenizer, sampling, dtype)

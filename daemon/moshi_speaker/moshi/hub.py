@@ -2,17 +2,14 @@
 
 import json
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from moshi_speaker.errors import CheckpointError
+from moshi_speaker.errors import CheckpointError, UnsupportedModelError
 from moshi_speaker.moshi.config import MOSHI_7B, ModelConfig, model_config
+from moshi_speaker.moshi.download import Status, cached, cached_repos, download
 from moshi_speaker.moshi.mimi.config import MimiConfig
-
-Status = Callable[[str], None]
-"""Told, in a few words, what is going on."""
 
 LM_NAMES = ("model.safetensors", "model.q8.safetensors", "model.q4.safetensors")
 """Of the published language models (moshi-spec §2.7)."""
@@ -24,7 +21,6 @@ PUBLISHED = tuple(
 )
 """Repos that are known to fit."""
 _REPO_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")
-_WANTED = ["*.safetensors", "*.model", "*.json"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +44,16 @@ def find(source: str, revision: str | None = None, *, offline: bool = False, sta
     folder = Path(source).expanduser()
     if folder.is_dir():
         return files_in(folder, source)
-    if not _REPO_ID.match(source) or source.startswith((".", "/", "~")):
+    if not _REPO_ID.match(source):
         raise CheckpointError(
             "no such folder", where=source, remedy=f"name a folder or a repo id such as {PUBLISHED[1]}"
         )
-    cached = _snapshot(source, revision, local_only=True)
-    if cached is not None:
-        try:
-            return files_in(cached, source)
-        except CheckpointError:
-            if offline:
-                raise
+    snapshot = cached(source, revision)
+    if snapshot is not None and (offline or _is_whole(snapshot)):
+        return files_in(snapshot, source)
     if offline:
         raise CheckpointError(
-            "this model is not in the cache, and model.offline forbids the network",
+            "this model is not in the cache, and the network is not to be used",
             where=source,
             remedy=f"run once with a network: moshi-speaker models pull {source}",
         )
@@ -70,10 +62,7 @@ def find(source: str, revision: str | None = None, *, offline: bool = False, sta
 
 def pull(source: str, revision: str | None = None, *, status: Status) -> ModelFiles:
     """Download a repo into the cache, or complete and refresh it. Raises CheckpointError."""
-    status(f"downloading {source}")
-    folder = _snapshot(source, revision, local_only=False)
-    assert folder is not None
-    return files_in(folder, source)
+    return files_in(download(source, revision, status), source)
 
 
 def files_in(folder: Path, name: str) -> ModelFiles:
@@ -93,17 +82,18 @@ def files_in(folder: Path, name: str) -> ModelFiles:
 
 def cached_models() -> list[tuple[str, int]]:
     """Repo ids of Moshi-like models in the cache and their sizes in bytes."""
-    from huggingface_hub import CacheNotFound, scan_cache_dir
+    return cached_repos(LM_NAMES)
 
+
+def _is_whole(folder: Path) -> bool:
+    """A download that broke off may have left a folder that lacks files."""
     try:
-        repos = scan_cache_dir().repos
-    except CacheNotFound:
-        return []
-    return sorted(
-        (repo.repo_id, repo.size_on_disk)
-        for repo in repos
-        if any(file.file_name in LM_NAMES for revision in repo.revisions for file in revision.files)
-    )
+        files_in(folder, folder.name)
+    except UnsupportedModelError:
+        return True
+    except CheckpointError:
+        return False
+    return True
 
 
 def _one_of(folder: Path, patterns: list[str], what: str) -> Path:
@@ -126,32 +116,3 @@ def _read_json(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise CheckpointError("this is no JSON object", where=str(path))
     return values
-
-
-def _snapshot(repo: str, revision: str | None, *, local_only: bool) -> Path | None:
-    """The cache folder of a repo; None when it is not there and may not be fetched."""
-    import huggingface_hub
-    from huggingface_hub import errors
-
-    at = f"{repo}@{revision}" if revision else repo
-    try:
-        return Path(
-            huggingface_hub.snapshot_download(
-                repo, revision=revision, allow_patterns=_WANTED, local_files_only=local_only
-            )
-        )
-    except errors.RepositoryNotFoundError as error:
-        raise CheckpointError("there is no such repo on the hub", where=at) from error
-    except errors.RevisionNotFoundError as error:
-        raise CheckpointError("there is no such revision of this repo", where=at) from error
-    except errors.LocalEntryNotFoundError as error:
-        if local_only:
-            return None
-        raise CheckpointError(
-            "it is not in the cache, and the hub cannot be reached",
-            where=at,
-            remedy="check the network, or name a local folder as model.source",
-        ) from error
-    except (errors.HfHubHTTPError, OSError) as error:
-        line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise CheckpointError(f"the download failed: {line}", where=at, remedy="try again") from error

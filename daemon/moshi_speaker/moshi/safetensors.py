@@ -15,6 +15,8 @@ MAX_HEADER_BYTES = 100_000_000
 DTYPE_BYTES = {"F64": 8, "I64": 8, "U64": 8, "F32": 4, "I32": 4, "U32": 4, "BF16": 2, "F16": 2, "I16": 2}
 DTYPE_BYTES |= {"U16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 
+_FETCH = "fetch it again: moshi-speaker models pull"
+
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
@@ -36,7 +38,6 @@ def read_header(path: Path) -> dict[str, Tensor]:
     Raises CheckpointError when it is no safetensors file, or shorter than its header says.
     """
     where = str(path)
-    remedy = "fetch it again: moshi-speaker models pull"
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
@@ -44,20 +45,32 @@ def read_header(path: Path) -> dict[str, Tensor]:
             length = struct.unpack("<Q", prefix)[0] if len(prefix) == 8 else 0
             if not 2 <= length <= min(size - 8, MAX_HEADER_BYTES):
                 raise CheckpointError(
-                    "this is no safetensors file, or it is cut off", where=where, remedy=remedy
+                    "this is no safetensors file, or it is cut off", where=where, remedy=_FETCH
                 )
-            header = json.loads(file.read(length))
-        tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
-        end = max((entry["data_offsets"][1] for entry in tensors.values()), default=0)
-        parsed = {name: Tensor(e["dtype"], tuple(map(int, e["shape"]))) for name, e in tensors.items()}
+            tensors, end = _parse(file.read(length))
     except OSError as error:
         raise CheckpointError(f"cannot be read: {error.strerror}", where=where) from error
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-        raise CheckpointError("this is no safetensors file", where=where, remedy=remedy) from error
-    if size < 8 + length + end:
-        missing = 8 + length + end - size
-        raise CheckpointError(f"the file is cut off, {missing} bytes are missing", where=where, remedy=remedy)
-    return parsed
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError("this is no safetensors file", where=where, remedy=_FETCH) from error
+    if missing := max(0, 8 + length + end - size):
+        raise CheckpointError(f"the file is cut off, {missing} bytes are missing", where=where, remedy=_FETCH)
+    return tensors
+
+
+def _parse(header: bytes) -> tuple[dict[str, Tensor], int]:
+    """The tensors, and where the last one ends; raises one of many errors where the header is not sound."""
+    tensors, end = {}, 0
+    for name, entry in json.loads(header).items():
+        if name == "__metadata__":
+            continue
+        start, stop = entry["data_offsets"]
+        tensor = Tensor(str(entry["dtype"]), tuple(int(size) for size in entry["shape"]))
+        # Types that we do not know are refused later, by name.
+        known = tensor.dtype in DTYPE_BYTES
+        if start < 0 or min(tensor.shape, default=0) < 0 or (known and stop - start != tensor.nbytes):
+            raise ValueError(f"{name} is not where it should be")
+        tensors[name], end = tensor, max(end, stop)
+    return tensors, end
 
 
 def check_shapes(header: Mapping[str, Tensor], expected: Mapping[str, tuple[int, ...]], where: str) -> None:

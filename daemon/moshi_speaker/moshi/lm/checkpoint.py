@@ -1,6 +1,7 @@
 """Published files of the language model -> a model ready to step."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import mlx.core as mx
@@ -15,8 +16,26 @@ from moshi_speaker.moshi.safetensors import Tensor, check_shapes, read_header
 _FLOATS = {"F32", "BF16", "F16"}
 
 
-def check_lm(path: Path, config: LmConfig) -> tuple[bool, Quantization | None]:
-    """Hold a file's header against ``config``; say whether it has PyTorch names, and how it is quantized.
+@dataclass(frozen=True, slots=True)
+class LmLayout:
+    """What the header of a language model's file says."""
+
+    tensors: int
+    """How many there are."""
+    torch_names: bool
+    """Named as by PyTorch, not as by MLX."""
+    quantization: Quantization | None
+    dtype: str
+    """Of the text embedding, as the format writes it: BF16, or U32 when quantized."""
+
+    @property
+    def precision(self) -> str:
+        """As in the names of the published repos: bf16, q8, q4."""
+        return f"q{self.quantization.bits}" if self.quantization else self.dtype.lower()
+
+
+def check_lm(path: Path, config: LmConfig) -> LmLayout:
+    """Hold a file's header against ``config``, before any weight is read.
 
     Raises CheckpointError (naming the first tensor that does not fit) or UnsupportedModelError.
     """
@@ -31,10 +50,14 @@ def check_lm(path: Path, config: LmConfig) -> tuple[bool, Quantization | None]:
     expected = torch_shapes(config) if torch_names else mlx_shapes(config, quantization)
     check_shapes(header, expected, where)
     for name, tensor in header.items():
-        packed = quantization is not None and f"{name.removesuffix('weight')}scales" in header
-        if tensor.dtype not in ({"U32"} if packed and name.endswith("weight") else _FLOATS):
-            raise CheckpointError(f"tensor {name} has type {tensor.dtype}", where=where)
-    return torch_names, quantization
+        packed = name.endswith(".weight") and f"{name.removesuffix('weight')}scales" in header
+        accepted = {"U32"} if packed else _FLOATS
+        if tensor.dtype not in accepted:
+            raise CheckpointError(
+                f"tensor {name} has type {tensor.dtype}, expected {' or '.join(sorted(accepted))}",
+                where=where,
+            )
+    return LmLayout(len(header), torch_names, quantization, header["text_emb.weight"].dtype)
 
 
 def load_lm(path: Path, config: LmConfig, dtype: mx.Dtype) -> MoshiLm:
@@ -42,26 +65,23 @@ def load_lm(path: Path, config: LmConfig, dtype: mx.Dtype) -> MoshiLm:
 
     Quantized matrices stay as they are in the file. Raises as ``check_lm`` does.
     """
-    torch_names, quantization = check_lm(path, config)
+    layout = check_lm(path, config)
     weights = mx.load(str(path))
     assert isinstance(weights, dict)
-    if torch_names:
+    if layout.torch_names:
         weights = from_torch(weights, config)
     model = MoshiLm(config)
-    if quantization:
-        nn.quantize(model, group_size=quantization.group_size, bits=quantization.bits)
-        weights = {name: _cast_norm(name, array, dtype, weights) for name, array in weights.items()}
-    else:
-        weights = {name: array.astype(dtype) for name, array in weights.items()}
-    model.load_weights(list(weights.items()), strict=True)
+    if layout.quantization:
+        nn.quantize(model, group_size=layout.quantization.group_size, bits=layout.quantization.bits)
+    model.load_weights([(name, _cast(name, weights, dtype)) for name in weights], strict=True)
     mx.eval(model.parameters())
     return model
 
 
-def _cast_norm(name: str, array: mx.array, dtype: mx.Dtype, weights: Mapping[str, mx.array]) -> mx.array:
+def _cast(name: str, weights: Mapping[str, mx.array], dtype: mx.Dtype) -> mx.array:
     """Cast what is not quantized; scales and biases stay in the type of the file, to save memory."""
-    stem = name.rpartition(".")[0]
-    return array if f"{stem}.scales" in weights else array.astype(dtype)
+    quantized = f"{name.rpartition('.')[0]}.scales" in weights
+    return weights[name] if quantized else weights[name].astype(dtype)
 
 
 def _quantization(header: Mapping[str, Tensor], config: LmConfig, where: str) -> Quantization | None:
@@ -108,13 +128,8 @@ def _slice_from_torch(
         renamed[f"{prefix}.emb.low_rank.weight"] = weights[f"{table}.low_rank.weight"]
     for i in range(config.depth.num_layers):
         source, target = f"depformer.layers.{i}", f"{prefix}.transformer.layers.{i}"
-        for name in ("in_proj", "out_proj"):
-            key = (
-                f"{source}.self_attn.in_proj_weight"
-                if name == "in_proj"
-                else f"{source}.self_attn.out_proj.weight"
-            )
-            stacked = mx.split(weights[key], config.depth.num_sets, axis=0)
+        for name, key in (("in_proj", "in_proj_weight"), ("out_proj", "out_proj.weight")):
+            stacked = mx.split(weights[f"{source}.self_attn.{key}"], config.depth.num_sets, axis=0)
             renamed[f"{target}.self_attn.{name}.weight"] = stacked[weight_set]
         for name in ("linear_in", "linear_out"):
             renamed[f"{target}.gating.{name}.weight"] = weights[f"{source}.gating.{weight_set}.{name}.weight"]

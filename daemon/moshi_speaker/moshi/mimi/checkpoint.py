@@ -11,13 +11,19 @@ from moshi_speaker.moshi.mimi.layout import published_shapes
 from moshi_speaker.moshi.safetensors import check_shapes, read_header
 
 
-def check_mimi(path: Path, config: MimiConfig) -> None:
-    """Hold a file's header against ``config``. Raises CheckpointError that names the first misfit."""
+def check_mimi(path: Path, config: MimiConfig) -> int:
+    """Hold a file's header against ``config``; the number of its tensors.
+
+    Raises CheckpointError that names the first tensor that does not fit.
+    """
     header = read_header(path)
     check_shapes(header, published_shapes(config), str(path))
     for name, tensor in header.items():
         if tensor.dtype not in {"F32", "BF16", "F16"}:
-            raise CheckpointError(f"tensor {name} has type {tensor.dtype}", where=str(path))
+            raise CheckpointError(
+                f"tensor {name} has type {tensor.dtype}, expected BF16 or F16 or F32", where=str(path)
+            )
+    return len(header)
 
 
 def load_mimi(path: Path, config: MimiConfig, num_codebooks: int) -> Mimi:

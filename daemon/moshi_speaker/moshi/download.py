@@ -1,0 +1,103 @@
+"""The Hugging Face hub and its cache; the one user of ``huggingface_hub``."""
+
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+from moshi_speaker.errors import CheckpointError
+from moshi_speaker.moshi.progress import progress_of
+
+Status = Callable[[str], None]
+"""Told, in a few words, what is going on."""
+
+_WANTED = ["*.safetensors", "*.model", "*.json"]
+
+
+def cached(repo: str, revision: str | None) -> Path | None:
+    """The folder of a repo in the cache, without the network; None when it is not there as a whole."""
+    hub = _library()
+    try:
+        return Path(
+            hub.snapshot_download(repo, revision=revision, allow_patterns=_WANTED, local_files_only=True)
+        )
+    except hub.errors.LocalEntryNotFoundError:
+        return None
+    except hub.errors.HFValidationError as error:
+        raise _not_an_id(repo) from error
+
+
+def download(repo: str, revision: str | None, status: Status) -> Path:
+    """Fetch what the cache lacks of a repo; its folder in the cache. Raises CheckpointError.
+
+    An interrupted download is taken up where it ended.
+    """
+    hub = _library()
+    at = f"{repo}@{revision}" if revision else repo
+    # The base of HfHubHTTPError is that of all errors of the HTTP library, whichever that is. hf_xet raises
+    # RuntimeError, and an answer that is not the hub's (the login page of a hotel) ends in ValueError.
+    failures = (*hub.errors.HfHubHTTPError.__bases__, OSError, RuntimeError, ValueError)
+    try:
+        with progress_of(at, status) as bar:
+            folder = hub.snapshot_download(repo, revision=revision, allow_patterns=_WANTED, tqdm_class=bar)
+    except hub.errors.HFValidationError as error:
+        raise _not_an_id(repo) from error
+    except failures as error:
+        raise _failure(error, at, hub.errors) from error
+    return Path(folder)
+
+
+def cached_repos(file_names: tuple[str, ...]) -> list[tuple[str, int]]:
+    """Repo ids in the cache that have a file of such a name, and their sizes in bytes."""
+    hub = _library()
+    try:
+        repos = hub.scan_cache_dir().repos
+    except hub.CacheNotFound:
+        return []
+    return sorted(
+        (repo.repo_id, repo.size_on_disk)
+        for repo in repos
+        if any(file.file_name in file_names for revision in repo.revisions for file in revision.files)
+    )
+
+
+def _failure(error: BaseException, at: str, kinds: ModuleType) -> CheckpointError:
+    """The line for the user; the order matters, since some of these are also others."""
+    known = (
+        (kinds.GatedRepoError, "this repo is gated", "accept its terms on the hub, and set HF_TOKEN"),
+        (
+            kinds.RepositoryNotFoundError,
+            "there is no such repo on the hub",
+            "check the name; a private one needs HF_TOKEN",
+        ),
+        (kinds.RevisionNotFoundError, "there is no such revision of this repo", "check the revision"),
+        (
+            kinds.LocalEntryNotFoundError,
+            "it is not in the cache, and the hub cannot be reached",
+            "check the network, or name a local folder as model.source",
+        ),
+    )
+    for kind, what, remedy in known:
+        if isinstance(error, kind):
+            return CheckpointError(what, where=at, remedy=remedy)
+    first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return CheckpointError(
+        f"the download broke off: {first_line}",
+        where=at,
+        remedy="start it again, and it goes on where it ended",
+    )
+
+
+def _not_an_id(repo: str) -> CheckpointError:
+    return CheckpointError("this is no repo id", where=repo, remedy="one looks like kyutai/moshiko-mlx-q8")
+
+
+def _library() -> ModuleType:
+    """Import it without telemetry and without words of its own on the screen."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    import huggingface_hub
+    import huggingface_hub.errors
+
+    logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL)
+    return huggingface_hub
