@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from moshi_speaker.audio.device import PyAudioDevice, list_devices
-from moshi_speaker.audio.frames import SAMPLE_RATE, Samples
+from moshi_speaker.audio.frames import SAMPLE_RATE, Device, Samples
 from moshi_speaker.errors import DeviceError
 
 
@@ -107,8 +107,8 @@ def nobody(message: str) -> None:
     pass
 
 
-def started(lost: Callable[[str], None] = nobody) -> PyAudioDevice:
-    device = PyAudioDevice(None, None, lambda: 10.0)
+def started(lost: Callable[[str], None] = nobody) -> Device:
+    device: Device = PyAudioDevice(None, None, lambda: 10.0)
     device.start(ignore, silence, lost)
     return device
 

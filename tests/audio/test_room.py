@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from moshi_speaker.audio.frames import BLOCK_SAMPLES, SAMPLE_RATE, Samples
+from moshi_speaker.audio.frames import BLOCK_SAMPLES, SAMPLE_RATE, Device, Samples
 from moshi_speaker.audio.room import Recording, RoomDevice
 
 Tone = Callable[..., Samples]
@@ -41,7 +41,7 @@ def frozen() -> float:
     return 50.0
 
 
-def run(room: RoomDevice, listener: Listener) -> None:
+def run(room: Device, listener: Listener) -> None:
     room.start(listener.capture, listener.render, listener.lost.append)
     assert listener.heard_enough.wait(WAIT_S)
     room.stop()

@@ -56,7 +56,7 @@ class SoundCard:
 
     @contextmanager
     def recording(self, path: Path) -> Iterator[None]:
-        """Record what the loudspeaker plays, from its first sample of sound on, to a file of raw float32."""
+        """Record what the loudspeaker plays meanwhile to a file of raw float32 at 24 kHz, but its start."""
         command = [
             "parec",
             "--device=speaker.monitor",
