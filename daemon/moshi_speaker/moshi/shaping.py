@@ -40,10 +40,22 @@ def shape_codec(weights: Weights, config: MimiConfig, rng: np.random.Generator) 
     mimi = Mimi(config, config.quantizer.n_q)
     for name, length in _latent_lengths(mimi, weights, config, rng).items():
         weights[name] *= length
+    _murmur(weights)
     codes = mx.array(rng.integers(1, config.quantizer.bins, (1, config.quantizer.n_q, 25)))
     _load(mimi, weights)
     voice = np.array(mimi.decode(codes, mimi.make_decoder_state(chunk_frames=25)))
     weights["decoder.model.14.conv.conv.weight"] *= VOICE_LEVEL / float(np.sqrt(np.mean(voice**2)))
+
+
+def _murmur(weights: Weights) -> None:
+    """Let the last two stages of the decoder interpolate, so that the voice is no hiss but a murmur."""
+    for stage in (8, 11):
+        name = f"decoder.model.{stage}.convtr.convtr.weight"
+        bell = np.hanning(weights[name].shape[2] + 1)[1:].astype(np.float32)
+        weights[name] = weights[name][:, :, :1] * bell
+    # The last convolution differentiates: whatever is constant is no sound.
+    name = "decoder.model.14.conv.conv.weight"
+    weights[name] = weights[name][:, :, :1] * np.array([-1.0, 0.0, 1.0], np.float32)
 
 
 def _latent_lengths(
