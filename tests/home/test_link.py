@@ -120,6 +120,52 @@ def test_it_speaks_3_1_1_when_told_so(mosquitto: Mosquitto, watch: Watch, open_l
     assert "as mine (p2, c1, k30" in mosquitto.log
 
 
+class OldBroker:
+    """Greets MQTT 3.1.1, and answers MQTT 5 with given bytes and a closed connection."""
+
+    def __init__(self, answer: bytes) -> None:
+        self._answer = answer
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._server.getsockname()[1])
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def join(self) -> None:
+        """Wait until the speaker hung up."""
+        self._thread.join(PATIENCE_S)
+        self._server.close()
+
+    def _serve(self) -> None:
+        level = b"\x05"
+        while level == b"\x05":
+            client, _ = self._server.accept()
+            with client:
+                level = client.recv(4096)[8:9]
+                client.sendall(self._answer if level == b"\x05" else b"\x20\x02\x00\x00")
+                while level == b"\x04" and client.recv(4096):
+                    pass
+
+
+@pytest.mark.parametrize("answer", [b"\x20\x02\x00\x01", b"\x20\x03\x00\x84\x00", b""])
+def test_a_broker_that_knows_only_3_1_1_is_spoken_to_in_3_1_1(
+    open_link: OpenLink, told: Log, answer: bytes
+) -> None:
+    broker = OldBroker(answer)
+    link = open_link(broker.port)
+    assert told.get(timeout=PATIENCE_S).endswith("(MQTT 3.1.1)")
+    link.close(0.1)
+    broker.join()
+
+
+def test_a_version_that_is_demanded_is_not_changed(open_link: OpenLink, warned: Log) -> None:
+    broker = OldBroker(b"\x20\x02\x00\x01")
+    link = open_link(broker.port, protocol="5")
+    assert "set mqtt.protocol: auto" in warned.get(timeout=PATIENCE_S)
+    link.close(PATIENCE_S)
+    open_link(broker.port, protocol="3.1.1").close(0.1)
+    broker.join()
+
+
 def test_a_lost_socket_sends_the_last_will(mosquitto: Mosquitto, watch: Watch) -> None:
     watcher = watch(mosquitto.port)
     with socket.create_server(("127.0.0.1", 0)) as server:

@@ -45,9 +45,20 @@ class EmbeddedBroker:
         from amqtt.broker import Broker
         from amqtt.errors import BrokerError
 
+        class ClosingBroker(Broker):  # type: ignore[misc] # amqtt has no types
+            """Closes each connection in the end; amqtt forgets those that never say a proper word."""
+
+            async def stream_connected(
+                self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener_name: str
+            ) -> None:
+                try:
+                    await super().stream_connected(reader, writer, listener_name)
+                finally:
+                    writer.close()
+
         for name in _NOISY_LOGGERS:
             logging.getLogger(name).setLevel(logging.CRITICAL)
-        broker = Broker(_config(self._wanted))
+        broker = ClosingBroker(_config(self._wanted))
         try:
             await broker.start()
         except BrokerError as error:

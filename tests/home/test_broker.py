@@ -1,0 +1,136 @@
+import asyncio
+import logging
+import queue
+import socket
+import time
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+from tests.home.conftest import Watcher
+
+from moshi_speaker.errors import MissingPartError
+from moshi_speaker.events import Event, StartRequested
+from moshi_speaker.home.backoff import Backoff
+from moshi_speaker.home.broker import STOP_S, EmbeddedBroker
+from moshi_speaker.home.link import Link
+from moshi_speaker.home.payloads import Message
+from moshi_speaker.home.topics import Topics
+from moshi_speaker.settings import MqttSettings
+
+TOPICS = Topics("moshi-speaker", "kitchen")
+PATIENCE_S = 10.0
+
+Watch = Callable[[int], Watcher]
+
+
+@pytest.fixture
+async def broker() -> AsyncIterator[EmbeddedBroker]:
+    """An embedded broker that runs on a free port."""
+    embedded = EmbeddedBroker(0)
+    await embedded.start()
+    yield embedded
+    await embedded.stop()
+
+
+def link_to(settings: MqttSettings, on_command: Callable[[Event], None] = print) -> Link:
+    link = Link(settings, "kitchen", on_command, time.monotonic, Backoff(0.05, 0.2))
+    link.start()
+    return link
+
+
+async def test_a_speaker_without_a_broker_talks_to_its_own(broker: EmbeddedBroker, watch: Watch) -> None:
+    commands: queue.Queue[Event] = queue.Queue()
+
+    def life() -> list[str]:
+        watcher = watch(broker.port)
+        link = link_to(broker.link_settings(MqttSettings()), commands.put)
+        watcher.until(TOPICS.availability, "online")
+        link.publish(Message(TOPICS.state, "idle", qos=1, retain=True))
+        watcher.publish(TOPICS.conversation_set, "start")
+        assert commands.get(timeout=PATIENCE_S) == StartRequested("mqtt")
+        link.close(PATIENCE_S)
+        return [seen.payload for seen in watcher.until(TOPICS.availability, "offline")]
+
+    assert await asyncio.to_thread(life) == ["idle", "start", "offline"]
+
+
+async def test_a_link_that_knows_nothing_of_it_finds_out_its_version(
+    broker: EmbeddedBroker, told: "queue.Queue[str]"
+) -> None:
+    link = link_to(MqttSettings(host="127.0.0.1", port=broker.port))
+    line = await asyncio.to_thread(told.get, timeout=PATIENCE_S)
+    await asyncio.to_thread(link.close, PATIENCE_S)
+    assert line == f"connected to the MQTT broker 127.0.0.1:{broker.port} (MQTT 3.1.1)"
+
+
+async def test_retained_values_reach_a_late_client(broker: EmbeddedBroker, watch: Watch) -> None:
+    def life() -> None:
+        early = watch(broker.port)
+        link = link_to(broker.link_settings(MqttSettings()))
+        link.publish(Message(TOPICS.state, "idle", qos=1, retain=True))
+        early.until(TOPICS.state, "idle")
+        assert watch(broker.port).until(TOPICS.state, "idle")[-1].retained
+        link.close(PATIENCE_S)
+
+    await asyncio.to_thread(life)
+
+
+async def test_it_listens_on_the_loopback_interface_only(broker: EmbeddedBroker) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.2", broker.port))
+    with socket.socket() as same, pytest.raises(OSError, match="in use"):
+        same.bind(("127.0.0.1", broker.port))
+
+
+async def test_a_port_in_use_is_named_with_the_way_out(caplog: pytest.LogCaptureFixture) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(MissingPartError) as caught:
+            await EmbeddedBroker(port).start()
+    assert str(caught.value) == (
+        f"embedded MQTT broker: port {port} is in use; set mqtt.host: 127.0.0.1 to use the broker that runs "
+        "there, or another mqtt.port"
+    )
+    assert caplog.records == []
+
+
+async def test_it_keeps_its_chatter_out_of_the_log(
+    broker: EmbeddedBroker, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    reader, writer = await asyncio.open_connection("127.0.0.1", broker.port)
+    writer.write(b"\x10\x0e\x00\x04MQTT\x05\x02\x00\x1e\x00\x00\x01a")  # it logs that it knows no MQTT 5
+    assert await reader.read() == b"\x20\x02\x00\x01"
+    writer.close()
+    await writer.wait_closed()
+    assert [record for record in caplog.records if record.name.startswith(("amqtt", "transitions"))] == []
+
+
+@pytest.mark.parametrize("first_words", [b"", b"GET / HTTP/1.1\r\n\r\n", b"\x10\x00"])
+async def test_a_stray_visitor_is_let_go(broker: EmbeddedBroker, watch: Watch, first_words: bytes) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", broker.port)
+    writer.write(first_words)
+    writer.write_eof()
+    assert await asyncio.wait_for(reader.read(), PATIENCE_S) == b""
+    writer.close()
+    await writer.wait_closed()
+    await asyncio.to_thread(watch, broker.port)
+
+
+async def test_it_stops_in_time_with_a_client_connected_and_starts_again_on_its_port(
+    watch: Watch,
+) -> None:
+    broker = EmbeddedBroker(0)
+    await broker.start()
+    port = broker.port
+    await asyncio.to_thread(watch, port)
+    begun = time.monotonic()
+    await broker.stop()
+    assert time.monotonic() - begun < STOP_S
+    await broker.stop()
+    with pytest.raises(RuntimeError, match="not running"):
+        _ = broker.port
+    again = EmbeddedBroker(port)
+    await again.start()
+    assert again.port == port
+    await again.stop()
