@@ -71,6 +71,7 @@ def story(seed: int, length: int = 400) -> list[Step]:
         while (due := deadline(snapshot, LIMITS)) is not None and due <= until:
             now = due
             tell(ev.DeadlinePassed())
+            assert len(steps) < 2 * length, "the same deadline again and again"
         now = until
         kinds: list[type[Event]] = [kind for kind in get_args(Event) if (snapshot.state, kind) in TABLE]
         kind = rng.choice(kinds)

@@ -43,6 +43,8 @@ class Story:
         while (due := deadline(self.snapshot, LIMITS)) is not None and due <= until:
             self.now = due
             effects += self.tell(ev.DeadlinePassed())
+            later = deadline(self.snapshot, LIMITS)
+            assert later is None or later > due, "the same deadline again and again"
         self.now = until
         return effects
 
