@@ -1,13 +1,12 @@
 """Fixtures that several directories need."""
 
+import importlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from tests.mosquitto import Mosquitto
 from tests.room.soundcard import SoundCard, missing_programs, open_soundcard
-
-from moshi_speaker.moshi.blas import load_openblas
 
 
 @pytest.fixture
@@ -53,5 +52,5 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def pytest_configure() -> None:
-    """Before any test module imports MLX."""
-    load_openblas()
+    """Before any test module imports MLX itself, which would settle which BLAS it uses."""
+    importlib.import_module("moshi_speaker.moshi")
