@@ -3,6 +3,7 @@
 Loaded in the child by ``--dialogue fake_dialogue:load``; knows nothing of MLX.
 """
 
+import ctypes
 import os
 import signal
 import sys
@@ -93,6 +94,8 @@ def load(settings: ModelSettings, status: Callable[[str], None]) -> EchoDialogue
             raise KeyError("oops")
         case "endless":
             signal.pause()
+        case "seized":
+            ctypes.PyDLL(None).pause()  # no other thread of the process runs on
         case "patient":
             for percent in range(0, 100, 10):
                 time.sleep(0.25)

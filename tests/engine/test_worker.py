@@ -109,7 +109,7 @@ def test_a_child_that_is_stuck_dies_with_a_parent_that_is_killed(environment: No
         assert parent.stdin is not None and parent.stdout is not None
         child = os.pidfd_open(int(parent.stdout.readline()))
         try:
-            parent.stdin.write(configure("endless"))
+            parent.stdin.write(configure("seized"))
             parent.stdin.close()
             assert parent.stdout.read(14)
             parent.send_signal(signal.SIGKILL)
