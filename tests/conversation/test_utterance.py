@@ -82,6 +82,11 @@ def test_somebody_who_never_pauses_is_cut_between_two_words() -> None:
     assert " ".join([*final, *flush(utterance)]) == text
 
 
+def test_a_text_that_just_fits_is_not_cut_earlier() -> None:
+    fits = "a" * 300 + " " + "b" * (MAX_CHARACTERS - 301)
+    assert assemble([(fits, False), (" c", False)]) == ([fits], Utterance("c"))
+
+
 def test_a_text_without_spaces_is_cut_all_the_same() -> None:
     final, utterance = assemble([("長" * (2 * MAX_CHARACTERS + 5), False)])
     assert [len(part) for part in final] == [MAX_CHARACTERS, MAX_CHARACTERS]
