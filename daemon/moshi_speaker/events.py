@@ -51,6 +51,11 @@ class SpeakerStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineProgressed:
+    """The engine that starts gave a sign of life, such as a part of a download."""
+
+
+@dataclass(frozen=True, slots=True)
 class EngineReady:
     """The engine has loaded its model and warmed up."""
 
@@ -170,6 +175,7 @@ class ShutdownRequested:
 
 Event = (
     SpeakerStarted
+    | EngineProgressed
     | EngineReady
     | EngineLost
     | EngineLagged

@@ -348,6 +348,16 @@ def test_only_a_healthy_period_makes_the_losses_forgotten() -> None:
     assert restarts(story.done) == [1.0, 2.0, 1.0]
 
 
+def test_an_engine_that_gives_signs_of_life_may_take_long_to_start() -> None:
+    story = Story()
+    story.tell(ev.SpeakerStarted())
+    for _ in range(5):
+        assert story.wait(LIMITS.engine_start_s) == []
+        assert story.tell(ev.EngineProgressed()) == []
+    lost = story.wait(LIMITS.engine_start_s + ENGINE_GRACE_S)
+    assert ev.RestartEngine(LIMITS.restart_delay_s) in lost
+
+
 def test_an_engine_that_never_gets_ready_counts_as_lost() -> None:
     story = Story()
     story.tell(ev.SpeakerStarted())

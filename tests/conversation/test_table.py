@@ -20,6 +20,7 @@ LIMITS = Limits.from_settings(Settings())
 
 EVENTS: tuple[Event, ...] = (
     ev.SpeakerStarted(),
+    ev.EngineProgressed(),
     ev.EngineReady("model"),
     ev.EngineLost("engine died"),
     ev.EngineLagged(21.0),
@@ -53,7 +54,7 @@ Kinds = set[type[Event]]
 Pair = tuple[State, type[Event]]
 
 ALL_KINDS: Kinds = set(get_args(Event))
-ONLY_WITH_ENGINE: Kinds = {ev.EngineReady, ev.EngineLost, ev.EngineLagged, ev.MoshiSpoke}
+ONLY_WITH_ENGINE: Kinds = {ev.EngineProgressed, ev.EngineReady, ev.EngineLost, ev.EngineLagged, ev.MoshiSpoke}
 ONLY_IN_TALK: Kinds = {ev.EngineLagged, ev.MoshiSpoke, ev.MoshiSpeechStarted, ev.MoshiSpeechEnded}
 RUNNING = {State.LOADING, State.IDLE, State.CONVERSATION, State.MUTED, State.ERROR}
 
@@ -78,6 +79,7 @@ IGNORED = (
     | pairs(set(State) - {State.IDLE}, {ev.WakeDetected, ev.StartRequested})
     | pairs(set(State) - {State.CONVERSATION}, {ev.StopRequested})
     | pairs(RUNNING - {State.CONVERSATION}, ONLY_IN_TALK)
+    | pairs({State.IDLE, State.CONVERSATION, State.MUTED}, {ev.EngineProgressed})
     | pairs({State.MUTED, State.ERROR}, {ev.UserSpeechStarted, ev.UserSpeechEnded})
     | pairs({State.MUTED, State.IDLE}, {ev.DeadlinePassed})
 )

@@ -20,8 +20,8 @@ The table in words:
                   there yet, so none of its events may come.
                   Deadline: START_LIMIT_S, then the process gives up.
 ``loading``       The engine loads, at first or again. EngineReady ends it; a wake word goes unheard.
-                  Deadline: the start timeout and a grace (and the pause before a restart), then it counts as
-                  lost once more. Whatever must be downloaded is there before the engine is started.
+                  Deadline: the start timeout and a grace (and the pause before a restart) from its last sign
+                  of life on, so that a download may last; then it counts as lost once more.
 ``idle``          Waits for the wake word. From it or by request a talk begins; the sound that Moshi hears
                   begins ``preroll_s`` before the moment of detection, because a detector is sure only some
                   tenths of a second after the word: so "hey jarvis what time is it" loses none of "what". It
@@ -52,6 +52,7 @@ from moshi_speaker.conversation.parts import (
     lost,
     mute,
     overdue,
+    patient,
     plugged,
     shutdown,
     started,
@@ -86,6 +87,7 @@ NO: Handler | None = None
 _ROWS: dict[type[Event], tuple[Handler | None, ...]] = {
     # in this order:         starting   loading    idle       talking    muted      error      stopping
     ev.SpeakerStarted:      (started,   NO,        NO,        NO,        NO,        NO,        ignore),
+    ev.EngineProgressed:    (NO,        patient,   ignore,    ignore,    ignore,    patient,   ignore),
     ev.EngineReady:         (NO,        loaded,    NO,        NO,        NO,        loaded,    ignore),
     ev.EngineLost:          (NO,        lost,      lost,      lost,      lost,      lost,      ignore),
     ev.EngineLagged:        (NO,        ignore,    ignore,    lagged,    ignore,    ignore,    ignore),

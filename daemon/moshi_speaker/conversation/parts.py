@@ -18,8 +18,7 @@ def ignore(s: Snapshot, event: Event, at: Moment) -> Change:
 
 def started(s: Snapshot, event: ev.SpeakerStarted, at: Moment) -> Change:
     """The engine has begun to load."""
-    engine = EngineHealth(due=at.now + at.limits.engine_start_s + ENGINE_GRACE_S)
-    after = replace(s, state=State.LOADING, engine=engine)
+    after = replace(s, state=State.LOADING, engine=EngineHealth(due=_start_due(at)))
     return after, (*_close_if_muted(after), ev.ReportMute(s.muted))
 
 
@@ -65,6 +64,13 @@ def plugged(s: Snapshot, event: ev.DeviceRestored, at: Moment) -> Change:
     return after, () if s.state is State.STARTING else _close_if_muted(after)
 
 
+def patient(s: Snapshot, event: ev.EngineProgressed, at: Moment) -> Change:
+    """Wait as long again for an engine that is busy with its start; an older due time may be later."""
+    if s.engine.due is None:
+        return s, ()
+    return replace(s, engine=replace(s.engine, due=max(s.engine.due, _start_due(at)))), ()
+
+
 def loaded(s: Snapshot, event: ev.EngineReady, at: Moment) -> Change:
     """Whether it is healthy again, time will tell: the losses still count."""
     return replace(s, engine=EngineHealth(ready_since=at.now, losses=s.engine.losses)), ()
@@ -107,6 +113,9 @@ def _restart(s: Snapshot, message: str, at: Moment) -> Change:
     healthy = ready is not None and at.now - ready >= HEALTHY_S
     losses = 1 if healthy else s.engine.losses + 1
     delay = at.limits.restart_delay(losses)
-    due = at.now + delay + at.limits.engine_start_s + ENGINE_GRACE_S
-    engine = EngineHealth(due=due, losses=losses, problem=message)
+    engine = EngineHealth(due=_start_due(at) + delay, losses=losses, problem=message)
     return replace(s, engine=engine), (ev.RestartEngine(delay),)
+
+
+def _start_due(at: Moment) -> float:
+    return at.now + at.limits.engine_start_s + ENGINE_GRACE_S
