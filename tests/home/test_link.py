@@ -15,7 +15,7 @@ from tests.mosquitto import Mosquitto
 from moshi_speaker.errors import ConfigError
 from moshi_speaker.events import Event, MuteRequested, StartRequested, StopRequested
 from moshi_speaker.home.backoff import Backoff
-from moshi_speaker.home.link import CONTESTED_LIVES, MAX_EVENTS, Link
+from moshi_speaker.home.link import CONTESTED_LIVES, MAX_EVENTS, MAX_IN_FLIGHT, Link
 from moshi_speaker.home.payloads import Message
 from moshi_speaker.home.topics import Topics
 from moshi_speaker.settings import MqttSettings, TlsSettings
@@ -125,9 +125,10 @@ class OldBroker:
 
     def __init__(self, answer: bytes) -> None:
         self._answer = answer
+        self.received = b""
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._server.getsockname()[1])
-        self._thread = threading.Thread(target=self._serve)
+        self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
     def join(self) -> None:
@@ -142,8 +143,8 @@ class OldBroker:
             with client:
                 level = client.recv(4096)[8:9]
                 client.sendall(self._answer if level == b"\x05" else b"\x20\x02\x00\x00")
-                while level == b"\x04" and client.recv(4096):
-                    pass
+                while level == b"\x04" and (data := client.recv(4096)):
+                    self.received += data
 
 
 @pytest.mark.parametrize("answer", [b"\x20\x02\x00\x01", b"\x20\x03\x00\x84\x00", b""])
@@ -164,6 +165,18 @@ def test_a_version_that_is_demanded_is_not_changed(open_link: OpenLink, warned: 
     link.close(PATIENCE_S)
     open_link(broker.port, protocol="3.1.1").close(0.1)
     broker.join()
+
+
+def test_a_broker_that_acknowledges_nothing_gets_no_flood(open_link: OpenLink, told: Log) -> None:
+    broker = OldBroker(b"")
+    link = open_link(broker.port)
+    assert told.get(timeout=PATIENCE_S).startswith("connected")
+    for number in range(3 * MAX_IN_FLIGHT):
+        link.publish(heard(number))
+    link.close(0.5)
+    broker.join()
+    online = 1
+    assert broker.received.count(TOPICS.wake_event.encode()) == MAX_IN_FLIGHT - online
 
 
 def test_a_lost_socket_sends_the_last_will(mosquitto: Mosquitto, watch: Watch) -> None:
@@ -188,7 +201,7 @@ class Wire:
         self._ends: list[socket.socket] = []
         self._server = server
         self._port = port
-        self._threads = [threading.Thread(target=self._connect)]
+        self._threads = [threading.Thread(target=self._connect, daemon=True)]
         self._threads[0].start()
 
     def cut(self) -> None:
@@ -208,7 +221,7 @@ class Wire:
         broker = socket.create_connection(("127.0.0.1", self._port))
         self._ends += [client, broker]
         for source, sink in ((client, broker), (broker, client)):
-            self._threads.append(threading.Thread(target=self._pass, args=(source, sink)))
+            self._threads.append(threading.Thread(target=self._pass, args=(source, sink), daemon=True))
             self._threads[-1].start()
 
     @staticmethod
@@ -272,6 +285,8 @@ def test_a_retained_command_does_not_fire(
     watcher.publish(TOPICS.conversation_set, "stop")
     assert commands.get(timeout=PATIENCE_S) == StopRequested()
     assert commands.empty()
+    came_all_the_same = "Sending PUBLISH to moshi-speaker-kitchen (d0, q1, r1" in mosquitto.log
+    assert came_all_the_same is (protocol == "3.1.1")
 
 
 def test_a_command_sent_while_away_does_not_fire_later(

@@ -177,7 +177,6 @@ class Link:
         """Send and hear until the link ends, or all is said and we close."""
         connection.subscribe(self.topics.commands)
         with self._changed:
-            self._outgoing.renew()
             self._connected = True
             self._tell_dropped()
         while (message := self._next(connection)) is not None:

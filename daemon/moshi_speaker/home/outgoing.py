@@ -37,7 +37,7 @@ class Outgoing:
         return self._waiting.popleft() if self._waiting else None
 
     def renew(self, unanswered: Iterable[Message] = ()) -> None:
-        """Begin again at a new connection: every current value, then the events that wait.
+        """Begin again after a lost connection: every current value, then the events that wait.
 
         ``unanswered`` are messages that the last connection took without an answer, oldest first; events
         among them are sent again, so that an event arrives at least once.
