@@ -101,7 +101,6 @@ class LocalEngine:
             raise listener.result() or EngineError("the engine was closed while it started")
         finally:
             if not info.done():
-                self._reported = True
                 await self.close()
 
     def begin(self, session: int) -> None:
