@@ -242,5 +242,5 @@ def _check(lm: LmConfig, where: str) -> None:
         if heads < 1 or dim % heads or (dim // heads) % 2:
             raise CheckpointError(f"{dim} channels do not divide into {heads} heads", where=where)
     sizes = (lm.dim, lm.num_layers, lm.context, lm.text_card, lm.card, lm.num_codebooks)
-    if min(sizes) < 1 or min(lm.delays) < 0:
+    if min(sizes) < 1 or min((*lm.delays, *lm.depth.schedule)) < 0:
         raise CheckpointError("a size or a delay is not positive", where=where)
