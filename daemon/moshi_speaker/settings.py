@@ -133,9 +133,10 @@ class WakeSettings(Section):
 class ConversationSettings(Section):
     """When a conversation begins and ends."""
 
-    preroll_s: Annotated[float, Field(ge=0, le=5)] = 1.5
+    preroll_s: Annotated[float, Field(ge=0, le=3)] = 0.8
     """Seconds before the moment of detection that Moshi still hears, so that one breath is enough.
-    At most the sound since the wake word is used."""
+    The detector is sure about half a second after the wake word: so Moshi hears its last syllable, and
+    all that follows."""
     end_silence_s: Annotated[float, Field(gt=0)] = 8.0
     """Seconds of silence of both sides after which the conversation ends."""
     max_conversation_s: Annotated[float, Field(gt=0)] = 900.0
