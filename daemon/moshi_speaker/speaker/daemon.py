@@ -6,6 +6,7 @@ import os
 import secrets
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
 from moshi_speaker import events as ev
 from moshi_speaker.audio.activity import SileroActivity, SpeechGate
@@ -22,10 +23,11 @@ from moshi_speaker.settings import Settings
 from moshi_speaker.speaker.ears import Ears
 from moshi_speaker.speaker.reporting import Reporting
 from moshi_speaker.speaker.sound import Sound
+from moshi_speaker.speaker.tasks import Tasks
 from moshi_speaker.speaker.voice import Voice
 from moshi_speaker.wake.detector import Detector
 
-CLOSE_S = 3.0
+CLOSE_S = 2.5
 """Seconds for engine and device to close; with the broker's farewell the whole stop stays below 5 s."""
 
 log = logging.getLogger(__name__)
@@ -50,9 +52,11 @@ class Speaker:
         self._boot_id = secrets.token_hex(4)
         self._snapshot = initial(clock())
         self._events: deque[ev.Event] = deque()
+        self._deciding = False
         self._timer: asyncio.TimerHandle | None = None
         self._stopping = asyncio.Event()
         self._failure: BaseException | None = None
+        self._tasks = Tasks(self.fail)
         self._mixer = Mixer(settings.audio.volume, settings.audio.earcon_volume)
         self._reporting = Reporting(settings, clock, self.emit)
         self._voice = Voice(
@@ -62,6 +66,7 @@ class Speaker:
             clock=clock,
             emit=self.emit,
             lost=self._engine_lost,
+            tasks=self._tasks,
         )
         self._ears = Ears(
             detector,
@@ -74,29 +79,35 @@ class Speaker:
             feed=self._voice.feed,
             failed=self.fail,
         )
-        self._sound = Sound(device, self._ears.capture, self._mixer.render, clock=clock, emit=self.emit)
+        self._sound = Sound(
+            device, self._ears.capture, self._mixer.render, clock=clock, emit=self.emit, tasks=self._tasks
+        )
 
     async def run(self) -> None:
         """Start, run until asked to stop, stop. Raises what cannot be mended."""
+        self._loop.set_exception_handler(self._callback_failed)
         try:
             await self._start()
             await self._stopping.wait()
         finally:
             await self._stop()
+            self._loop.set_exception_handler(None)
         if self._failure is not None:
             raise self._failure
 
     def emit(self, event: ev.Event) -> None:
         """Something happened: decide, and do what follows. Events that this causes come after it."""
         self._events.append(event)
-        if len(self._events) > 1:
+        if self._deciding:
             return
-        while self._events:
-            try:
-                self._handle(self._events[0])
-            except SpeakerError as error:
-                self.fail(error)
-            self._events.popleft()
+        self._deciding = True
+        try:
+            while self._events:
+                self._handle(self._events.popleft())
+        except SpeakerError as error:
+            self.fail(error)
+        finally:
+            self._deciding = False
 
     def stop(self) -> None:
         """Ask the speaker to stop; ``run`` returns soon."""
@@ -108,10 +119,15 @@ class Speaker:
         self._loop.call_soon(self.stop)
 
     async def _start(self) -> None:
+        self._set_timer()
         await self._reporting.start()
         self._reporting.report(ev.ReportState(self._snapshot.state))
         self._reporting.report(ev.ReportVolume(self._mixer.volume))
         self._ears.start()
+        self._tasks.spawn(self._open(), "start of the sound device")
+
+    async def _open(self) -> None:
+        """Not awaited by the start: a driver that hangs must not keep the speaker from stopping."""
         await self._sound.start()
         self.emit(ev.SpeakerStarted())
         if not self._stopping.is_set():
@@ -119,15 +135,24 @@ class Speaker:
 
     async def _stop(self) -> None:
         """In reverse order of start, within limits: a part that hangs must not keep the others."""
-        closing = asyncio.gather(self._voice.close(), self._sound.stop())
-        try:
-            await asyncio.wait_for(closing, CLOSE_S)
-        except TimeoutError:
-            log.warning("the engine or the sound device did not close within %g s", CLOSE_S)
+        self.stop()
+        await self._tasks.finish(
+            self._tasks.spawn(self._voice.close(), "the engine"),
+            self._tasks.spawn(self._sound.stop(), "the sound device"),
+            timeout_s=CLOSE_S,
+        )
         self._ears.stop()
         await self._reporting.stop()
         if self._timer is not None:
             self._timer.cancel()
+
+    def _callback_failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """A mistake in what the loop calls for us ends the speaker; of all else asyncio tells the log."""
+        error = context.get("exception")
+        if "handle" in context and error is not None:
+            self.fail(error)
+        else:
+            loop.default_exception_handler(context)
 
     def _handle(self, event: ev.Event) -> None:
         self._snapshot, effects = handle(self._snapshot, event, self._clock(), self._limits, self._boot_id)
@@ -173,7 +198,8 @@ class Speaker:
     def _engine_lost(self, error: SpeakerError) -> None:
         """A model that cannot be loaded at the start ends the process: its exit code says why."""
         fatal = isinstance(error, CheckpointError)
-        never_ready = self._snapshot.state is ev.State.LOADING and not self._snapshot.engine.losses
+        engine = self._snapshot.engine
+        never_ready = engine.ready_since is None and not engine.losses
         self.emit(ev.EngineLost(str(error), fatal))
         if fatal and never_ready:
             self.fail(error)

@@ -97,10 +97,10 @@ class Ears:
             self._detector.close()
 
     def _hear(self, frame: HeardFrame) -> None:
-        self._recent.append(frame)
         transition = self._gate.feed(frame.speech, frame.at)
         if transition is not None:
             self._emit(UserSpeechStarted() if transition is Transition.STARTED else UserSpeechEnded())
+        self._recent.append(frame)
         if self._open:
             self._feed(frame.pcm)
 

@@ -23,7 +23,7 @@ from moshi_speaker.home.link import Link
 from moshi_speaker.home.payloads import Payloads
 from moshi_speaker.settings import Settings
 
-FAREWELL_S = 1.5
+FAREWELL_S = 1.0
 """Seconds for the broker to take the last messages."""
 
 log = logging.getLogger(__name__)

@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 
 from moshi_speaker.audio.frames import Capture, Device, Render
 from moshi_speaker.errors import DeviceError
 from moshi_speaker.events import DeviceLost, DeviceRestored, Event
+from moshi_speaker.speaker.executor import DaemonExecutor
+from moshi_speaker.speaker.tasks import Tasks
 
 HEARTBEAT_S = 1.0
 """Seconds between looks at the device."""
@@ -26,6 +27,7 @@ class Sound:
         *,
         clock: Callable[[], float],
         emit: Callable[[Event], None],
+        tasks: Tasks,
     ) -> None:
         """``capture`` and ``render`` are called from the device's own threads, ``emit`` in the loop."""
         self._device = device
@@ -33,32 +35,37 @@ class Sound:
         self._render = render
         self._clock = clock
         self._emit = emit
+        self._tasks = tasks
         self._loop = asyncio.get_running_loop()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="device")
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._thread = DaemonExecutor("device")
+        self._reopening: asyncio.Task[None] | None = None
+        self._stopped = False
 
     async def start(self) -> None:
         """Open the device and begin to watch it. Raises DeviceError."""
-        await self._call(self._open)
-        log.info("sound: %s", self._device.description)
-        self._spawn(self._watch())
+        await self._open()
+        self._tasks.spawn(self._watch(), "watch over the sound device")
 
     def reopen(self, delay_s: float) -> None:
-        """Try to open the device again after a pause; the outcome is an event."""
-        self._spawn(self._reopen(delay_s))
+        """Try to open the device again after a pause; the outcome is an event. It ends an earlier try."""
+        if self._reopening is not None:
+            self._reopening.cancel()
+        self._reopening = self._tasks.spawn(self._reopen(delay_s), "opening of the sound device")
 
     def set_capture(self, on: bool) -> None:
         """Let the microphone run, or stop it."""
-        self._spawn(self._call(lambda: self._device.set_capture(on)))
+        self._tasks.spawn(self._call(lambda: self._device.set_capture(on)), "switching of the microphone")
 
     async def stop(self) -> None:
-        """Close the device. May be called twice."""
-        for task in self._tasks:
-            task.cancel()
-        await self._call(self._device.stop)
-
-    def _open(self) -> None:
-        self._device.start(self._capture, self._render, self._lost)
+        """Close the device, for good. May be called twice."""
+        if not self._stopped:
+            self._stopped = True
+            if self._reopening is not None:
+                self._reopening.cancel()
+            try:
+                await self._call(self._device.stop)
+            finally:
+                self._thread.shutdown(wait=False)
 
     def _lost(self, message: str) -> None:
         """Called from any thread."""
@@ -73,17 +80,15 @@ class Sound:
         await self._call(self._device.stop)
         await asyncio.sleep(delay_s)
         try:
-            await self._call(self._open)
+            await self._open()
         except DeviceError as error:
             self._emit(DeviceLost(str(error)))
         else:
-            log.info("sound: %s", self._device.description)
             self._emit(DeviceRestored())
+
+    async def _open(self) -> None:
+        await self._call(lambda: self._device.start(self._capture, self._render, self._lost))
+        log.info("sound: %s", self._device.description)
 
     async def _call(self, function: Callable[[], None]) -> None:
         await self._loop.run_in_executor(self._thread, function)
-
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
-        task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)

@@ -18,6 +18,10 @@ from moshi_speaker.events import (
     MoshiSpeechStarted,
     MoshiSpoke,
 )
+from moshi_speaker.speaker.tasks import Tasks
+
+CLOSE_S = 10.0
+"""Seconds that an engine may take to close before the next one starts."""
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +38,7 @@ class Voice:
         clock: Callable[[], float],
         emit: Callable[[Event], None],
         lost: Callable[[SpeakerError], None],
+        tasks: Tasks,
     ) -> None:
         """``lost`` hears why an engine could not start, or ended."""
         self._make_engine = make_engine
@@ -44,13 +49,15 @@ class Voice:
         self._clock = clock
         self._emit = emit
         self._lost = lost
+        self._tasks = tasks
         self._engine: Engine | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._running: asyncio.Task[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
         self._session: int | None = None
 
     def start(self, delay_s: float = 0.0) -> None:
         """Start an engine after a pause; one that is there is stopped first."""
-        self._task = asyncio.create_task(self._run(self._task, delay_s), name="voice")
+        self._running = self._tasks.spawn(self._run(self._running, delay_s), "engine")
 
     def begin(self, session: int) -> None:
         """A talk begins; frames fed from now on belong to it."""
@@ -76,12 +83,12 @@ class Voice:
 
     async def close(self) -> None:
         """Stop the engine. May be called twice."""
-        if self._task is not None:
-            await _cancel(self._task)
+        if self._running is not None:
+            await self._end(self._running)
 
     async def _run(self, before: asyncio.Task[None] | None, delay_s: float) -> None:
         if before is not None:
-            await _cancel(before)
+            await self._end(before)
         await asyncio.sleep(delay_s)
         engine = self._make_engine()
         try:
@@ -96,7 +103,15 @@ class Voice:
             self._lost(error)
         finally:
             self._engine = None
-            await engine.close()
+            # A task of its own: whoever cancels this one must not interrupt it.
+            self._closing = self._tasks.spawn(engine.close(), "closing of the engine")
+
+    async def _end(self, running: asyncio.Task[None]) -> None:
+        """Let no engine run; one that hangs while it closes is left to itself."""
+        running.cancel()
+        await asyncio.wait({running})
+        if self._closing is not None:
+            await asyncio.wait({self._closing}, timeout=CLOSE_S)
 
     def _answered(self, answer: AnsweredFrame) -> None:
         if answer.session != self._session:
@@ -111,9 +126,3 @@ class Voice:
         if self._lag.update(answer.backlog, now):
             self._lag.reset()
             self._emit(EngineLagged(self._lag_timeout_s))
-
-
-async def _cancel(task: asyncio.Task[None]) -> None:
-    """Cancel a task and wait for its end; its errors were told when they happened."""
-    task.cancel()
-    await asyncio.wait({task})
