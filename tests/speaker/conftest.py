@@ -1,0 +1,37 @@
+"""Settings of a speaker that is quick to act."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.mosquitto import Mosquitto
+
+from moshi_speaker.settings import Settings
+
+MakeSettings = Callable[..., Settings]
+
+
+@pytest.fixture
+def make_settings(mosquitto: Mosquitto, tmp_path: Path) -> MakeSettings:
+    """Makes settings; sections given here are added to the quick ones."""
+
+    def make(**sections: dict[str, Any]) -> Settings:
+        quick: dict[str, dict[str, Any]] = {
+            "speaker": {"id": "test", "state_dir": tmp_path},
+            "engine": {"restart_delay_s": 0.05, "lag_timeout_s": 0.2},
+            "audio": {"reopen_delay_s": 0.05},
+            "conversation": {"preroll_s": 0.44, "end_silence_s": 30.0},
+            "mqtt": {"host": "127.0.0.1", "port": mosquitto.port},
+        }
+        for name, values in sections.items():
+            quick[name] = {**quick.get(name, {}), **values}
+        return Settings.model_validate(quick)
+
+    return make
+
+
+@pytest.fixture
+def settings(make_settings: MakeSettings) -> Settings:
+    """Settings with which a talk does not end by itself within a test."""
+    return make_settings()

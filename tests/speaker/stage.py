@@ -1,0 +1,135 @@
+"""A whole speaker between a fake device, a fake wake engine and fake engines."""
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import numpy as np
+from tests.speaker.fakes import FakeDevice, FakeEngine, FakeWake, News
+
+from moshi_speaker.audio.frames import FRAME_SAMPLES, FRAME_SECONDS, Samples
+from moshi_speaker.engine.interface import Engine
+from moshi_speaker.errors import CheckpointError
+from moshi_speaker.settings import Settings
+from moshi_speaker.speaker.daemon import Speaker
+from moshi_speaker.wake.detector import Detector, Trigger
+
+STOP_S = 5.0
+"""The promise: a speaker stops within so many seconds."""
+IN_FLIGHT = 8
+"""Frames that may be on their way through the front end; fewer than it holds."""
+
+
+class Stage:
+    """The speaker under test and its parts."""
+
+    def __init__(self, settings: Settings, *, wake: bool = True) -> None:
+        self.news = News()
+        self.device = FakeDevice(self.news)
+        self.wake = FakeWake(self.news)
+        self.engines: list[FakeEngine] = []
+        """Those that were made so far."""
+        self._coming: deque[FakeEngine] = deque()
+        self.pushed = 0
+        """Frames that the microphone has heard."""
+        self._began = 0.0
+        trigger = Trigger(settings.wake.threshold, patience=1, refractory_s=0.0, gate_chunks=0)
+        detector = Detector(self.wake, trigger) if wake else None
+        self.speaker = Speaker(settings, self.device, detector, self._make_engine, time.monotonic)
+
+    @property
+    def engine(self) -> FakeEngine:
+        """The present engine."""
+        return self.engines[-1]
+
+    def run(self) -> None:
+        """Begin to run the speaker."""
+        self.running = asyncio.create_task(self.speaker.run(), name="speaker")
+
+    async def hear(self, frames: int, *, wake_word: bool = False) -> None:
+        """Let the microphone hear frames, each with its number in its samples, maybe with the wake word."""
+        if wake_word:
+            self.wake.word_in.add(self.pushed + frames - IN_FLIGHT)
+        self._began = self._began or time.monotonic()
+        for _ in range(frames):
+            self.device.push(numbered(self.pushed), self._began + self.pushed * FRAME_SECONDS)
+            self.pushed += 1
+            await self.news.until(lambda: self.wake.chunks > self.pushed - IN_FLIGHT)
+
+    async def until_idle(self) -> None:
+        """The first engine is ready."""
+        await self.news.until(lambda: self.engines and self.engine.started)
+        # The readiness is dealt with in the same breath as the end of the engine's start.
+        await asyncio.sleep(0)
+
+    async def until_session(self, number: int) -> None:
+        """The engine has this session."""
+        await self.news.until(lambda: self.engines and self.engine.begun[-1:] == [number])
+
+    async def stopped(self) -> float:
+        """Ask it to stop; the seconds that took."""
+        asked = time.monotonic()
+        self.speaker.stop()
+        async with asyncio.timeout(2 * STOP_S):
+            await self.running
+        return time.monotonic() - asked
+
+    async def failed(self) -> BaseException:
+        """The error with which it ends by itself."""
+        async with asyncio.timeout(2 * STOP_S):
+            await asyncio.wait({self.running})
+        error = self.running.exception()
+        assert error is not None
+        return error
+
+    def prepare_engine(self) -> FakeEngine:
+        """The next engine that shall be made, to be arranged by the test."""
+        self._coming.append(FakeEngine(self.news))
+        return self._coming[-1]
+
+    def _make_engine(self) -> Engine:
+        self.engines.append(self._coming.popleft() if self._coming else FakeEngine(self.news))
+        return self.engine
+
+
+@asynccontextmanager
+async def on_stage(settings: Settings, *, wake: bool = True, run: bool = True) -> AsyncIterator[Stage]:
+    """A speaker that runs until the end of the block, and leaves nothing behind."""
+    tasks, threads = asyncio.all_tasks(), set(threading.enumerate())
+    stage = Stage(settings, wake=wake)
+    if run:
+        stage.run()
+    took = 0.0
+    try:
+        yield stage
+    finally:
+        if not stage.running.done():
+            took = await stage.stopped()
+    assert took < STOP_S
+    assert asyncio.all_tasks() == tasks
+    for thread in set(threading.enumerate()) - threads:
+        if not thread.name.startswith("asyncio_"):  # those of the loop's own executor go with the loop
+            thread.join(STOP_S)
+            assert not thread.is_alive(), thread.name
+    for engine in stage.engines:
+        assert engine.closed
+    assert stage.device.capturing is None
+    assert stage.wake.closed is wake
+
+
+def numbered(number: int) -> Samples:
+    """A frame that can be recognised, and is far too soft to be speech."""
+    return np.full(FRAME_SAMPLES, (number + 1) * 1e-5, np.float32)
+
+
+def numbers(engine: FakeEngine) -> list[int]:
+    """Which frames it has heard."""
+    return [round(sample / 1e-5) - 1 for sample in engine.heard()]
+
+
+def lost_for_good() -> CheckpointError:
+    """A failure of an engine that no restart mends."""
+    return CheckpointError("lm.text_emb.weight is missing", where="model.safetensors")

@@ -1,0 +1,292 @@
+"""A whole speaker in trouble: parts that fail, vanish or hang, and how it goes on or ends."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+import pytest
+from tests.mosquitto import Mosquitto
+from tests.speaker.fakes import PATIENCE_S
+from tests.speaker.stage import STOP_S, lost_for_good, numbered, on_stage
+from tests.speaker.test_talk import loud
+from tests.speaker.witness import Witness
+
+from moshi_speaker import events as ev
+from moshi_speaker.errors import CheckpointError, DeviceError, EngineError, IllegalEvent
+from moshi_speaker.settings import Settings
+from moshi_speaker.speaker import sound
+
+MakeSettings = Callable[..., Settings]
+
+NO_MICROPHONE = DeviceError("the microphone does not open", where="USB")
+
+
+async def test_a_lost_engine_ends_the_talk_and_another_one_takes_its_place(settings: Settings) -> None:
+    async with Witness(settings) as witness, on_stage(settings) as stage:
+        await witness.until("state", "idle")
+        await stage.hear(30, wake_word=True)
+        await stage.until_session(1)
+        stage.device.pull(1.0)
+        stage.engine.lose()
+        assert (await witness.json("event/conversation", event_type="ended"))["reason"] == "engine_lost"
+        await witness.until("state", "loading")
+        problem = await witness.json("problem/attributes", code="engine")
+        assert problem["message"] == "the engine process was killed by SIGKILL"
+        await witness.until("problem", "ON")
+        assert loud(stage.device.pull(0.5))
+        await witness.until("state", "idle")
+        await witness.until("problem", "OFF")
+        assert len(stage.engines) == 2
+        await stage.hear(30, wake_word=True)
+        await stage.until_session(2)
+        assert stage.engines[0].closed
+
+
+async def test_an_engine_that_closes_slowly_is_waited_for_not_interrupted(settings: Settings) -> None:
+    async with Witness(settings) as witness, on_stage(settings) as stage:
+        await witness.until("state", "idle")
+        slow = stage.engine
+        slow.may_close.clear()
+        slow.lose()
+        await witness.until("problem", "ON")
+        await asyncio.sleep(3 * settings.engine.restart_delay_s)
+        assert len(stage.engines) == 1
+        slow.may_close.set()
+        await witness.until("state", "idle")
+        assert slow.closed
+        assert len(stage.engines) == 2
+
+
+async def test_an_engine_that_does_not_start_is_tried_again(settings: Settings) -> None:
+    async with Witness(settings) as witness, on_stage(settings, run=False) as stage:
+        stage.prepare_engine().start_error = EngineError("the engine was not ready within 900 s")
+        stage.run()
+        await witness.until("problem", "ON")
+        await witness.until("state", "idle")
+        await witness.until("problem", "OFF")
+        assert len(stage.engines) == 2
+
+
+async def test_a_model_that_cannot_be_loaded_ends_the_process_with_its_exit_code(settings: Settings) -> None:
+    async with Witness(settings) as witness, on_stage(settings, run=False) as stage:
+        stage.prepare_engine().start_error = lost_for_good()
+        stage.run()
+        error = await stage.failed()
+        assert isinstance(error, CheckpointError)
+        assert error.exit_code == 69
+        heard = await witness.until("availability", "offline")
+        assert ("problem", "ON") in heard
+        assert len(stage.engines) == 1
+
+
+async def test_a_model_that_is_gone_at_a_restart_leaves_the_speaker_in_error(settings: Settings) -> None:
+    async with Witness(settings) as witness, on_stage(settings) as stage:
+        await witness.until("state", "idle")
+        stage.prepare_engine().start_error = lost_for_good()
+        stage.engine.lose()
+        await witness.until("state", "error")
+        problem = await witness.json("problem/attributes", code="engine")
+        assert problem["message"] == str(lost_for_good())
+        await witness.send("volume/set", "30")
+        await witness.until("volume", "30")
+        assert not stage.running.done()
+
+
+async def test_a_device_that_does_not_open_ends_the_start(settings: Settings) -> None:
+    async with Witness(settings) as witness, on_stage(settings, run=False) as stage:
+        stage.device.refusals.append(NO_MICROPHONE)
+        stage.run()
+        assert await stage.failed() is NO_MICROPHONE
+        heard = await witness.until("availability", "offline")
+        assert ("state", "idle") not in heard
+        assert stage.device.starts == stage.device.stops == 1
+        assert not stage.engines
+
+
+async def test_a_device_that_vanishes_in_a_talk_is_opened_again(settings: Settings) -> None:
+    async with Witness(settings) as witness, on_stage(settings) as stage:
+        await witness.until("state", "idle")
+        await witness.send("conversation/set", "start")
+        await stage.until_session(1)
+        stage.device.refusals.extend((NO_MICROPHONE, NO_MICROPHONE))
+        stage.device.vanish()
+        assert (await witness.json("event/conversation", event_type="ended"))["reason"] == "device_lost"
+        await witness.until("state", "error")
+        problem = await witness.json("problem/attributes", code="device")
+        assert problem["message"] == "the sound device went away"
+        assert (await witness.json("problem/attributes", code="device"))["message"] == str(NO_MICROPHONE)
+        await witness.until("state", "idle")
+        await witness.until("problem", "OFF")
+        assert stage.device.starts == 4
+        await witness.send("conversation/set", "start")
+        await stage.until_session(2)
+
+
+async def test_a_muted_microphone_stays_closed_when_the_device_comes_back(settings: Settings) -> None:
+    async with Witness(settings) as witness, on_stage(settings) as stage:
+        await witness.until("state", "idle")
+        await witness.send("mute/set", "ON")
+        await witness.until("state", "muted")
+        stage.device.vanish()
+        await witness.until("state", "error")
+        await witness.until("state", "muted")
+        await stage.news.until(lambda: stage.device.capturing is False)
+
+
+async def test_a_device_that_vanishes_twice_comes_back_once(settings: Settings) -> None:
+    async with Witness(settings) as witness, on_stage(settings) as stage:
+        await witness.until("state", "idle")
+        stage.device.vanish()
+        stage.device.vanish()
+        await witness.until("state", "error")
+        await witness.until("state", "idle")
+        await asyncio.sleep(3 * settings.audio.reopen_delay_s)
+        assert stage.device.starts == 2
+        assert not stage.running.done()
+
+
+async def test_a_device_that_breaks_in_an_unknown_way_ends_the_speaker(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(now: float) -> None:
+        raise RuntimeError("a mistake in the device")
+
+    monkeypatch.setattr(sound, "HEARTBEAT_S", 0.01)
+    async with on_stage(settings, run=False) as stage:
+        monkeypatch.setattr(stage.device, "check", broken)
+        stage.run()
+        assert str(await stage.failed()) == "a mistake in the device"
+
+
+async def test_an_engine_that_breaks_in_an_unknown_way_ends_the_speaker(settings: Settings) -> None:
+    async with on_stage(settings) as stage:
+        await stage.until_idle()
+        stage.engine.lose(RuntimeError("a mistake in the engine"))
+        assert str(await stage.failed()) == "a mistake in the engine"
+
+
+async def test_a_wake_engine_that_breaks_ends_the_speaker(settings: Settings) -> None:
+    async with Witness(settings) as witness, on_stage(settings) as stage:
+        await witness.until("state", "idle")
+        stage.wake.failure = RuntimeError("a mistake in the wake engine")
+        stage.device.push(numbered(0), time.monotonic())
+        stage.device.push(numbered(0), time.monotonic())
+        assert str(await stage.failed()) == "a mistake in the wake engine"
+        await witness.until("availability", "offline")
+
+
+async def test_an_event_out_of_turn_ends_the_speaker(settings: Settings) -> None:
+    async with Witness(settings) as witness, on_stage(settings) as stage:
+        await witness.until("state", "idle")
+        stage.speaker.emit(ev.SpeakerStarted())
+        assert isinstance(await stage.failed(), IllegalEvent)
+        await witness.until("availability", "offline")
+
+
+async def test_a_mistake_in_a_callback_of_the_loop_ends_the_speaker(settings: Settings) -> None:
+    def mistake() -> None:
+        raise RuntimeError("a mistake in a callback")
+
+    async with on_stage(settings) as stage:
+        await stage.until_idle()
+        asyncio.get_running_loop().call_soon(mistake)
+        assert str(await stage.failed()) == "a mistake in a callback"
+
+
+async def test_an_event_that_follows_from_another_comes_after_it(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Witness(settings) as witness, on_stage(settings) as stage:
+        await witness.until("state", "idle")
+        begin = stage.engine.begin
+
+        def begin_and_stop(session: int) -> None:
+            stage.speaker.emit(ev.StopRequested())
+            begin(session)
+
+        monkeypatch.setattr(stage.engine, "begin", begin_and_stop)
+        stage.speaker.emit(ev.StartRequested())
+        assert (stage.engine.begun, stage.engine.ended) == ([1], 1)
+        assert (await witness.json("event/conversation"))["event_type"] == "started"
+        assert (await witness.json("event/conversation"))["event_type"] == "ended"
+
+
+async def test_without_a_broker_the_talk_goes_on_and_the_log_says_it_once(
+    make_settings: MakeSettings, mosquitto: Mosquitto, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = make_settings()
+    mosquitto.stop()
+    with caplog.at_level(logging.WARNING):
+        async with on_stage(settings) as stage:
+            await stage.until_idle()
+            await stage.hear(30, wake_word=True)
+            await stage.until_session(1)
+            mosquitto.start()
+            async with Witness(settings) as witness:
+                heard = dict(await witness.until("state", "conversation"))
+                assert heard["availability"] == "online"
+                heard |= (
+                    dict(await witness.until("conversation", "ON")) if "conversation" not in heard else {}
+                )
+                assert heard["conversation"] == "ON"
+    complaints = [record.getMessage() for record in caplog.records if str(mosquitto.port) in record.message]
+    assert len(complaints) == 1
+
+
+async def test_everything_ends_within_its_time_and_offline_is_the_last_word(settings: Settings) -> None:
+    async with Witness(settings) as witness:
+        async with on_stage(settings) as stage:
+            await witness.until("state", "idle")
+            await witness.send("conversation/set", "start")
+            await stage.until_session(1)
+            assert await stage.stopped() < STOP_S
+        heard = await witness.until("availability", "offline")
+        assert ("state", "stopping") in heard
+        assert any(topic == "event/conversation" and '"shutdown"' in payload for topic, payload in heard)
+        assert not await witness.rest()
+
+
+@pytest.mark.parametrize("hanging", ["engine", "device"])
+async def test_a_part_that_hangs_while_it_closes_does_not_keep_the_speaker(
+    settings: Settings, hanging: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Witness(settings) as witness, on_stage(settings) as stage:
+        await witness.until("state", "idle")
+        (stage.engine.may_close if hanging == "engine" else stage.device.may_stop).clear()
+        assert await stage.stopped() < STOP_S
+        await witness.until("availability", "offline")
+        assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+        stage.engine.closed = True
+        stage.device.may_stop.set()
+        await stage.news.until(lambda: stage.device.capturing is None)
+
+
+async def test_a_device_that_hangs_while_it_opens_does_not_keep_the_speaker(settings: Settings) -> None:
+    async with Witness(settings) as witness, on_stage(settings, run=False) as stage:
+        stage.device.may_start.clear()
+        stage.run()
+        await stage.news.until(lambda: stage.device.starts)
+        assert await stage.stopped() < STOP_S
+        await witness.until("availability", "offline")
+        stage.device.may_start.set()
+        await stage.news.until(lambda: stage.device.capturing is not None)
+        stage.device.stop()
+
+
+async def test_it_stops_in_the_middle_of_the_start_of_the_engine(settings: Settings) -> None:
+    async with on_stage(settings, run=False) as stage:
+        stage.prepare_engine().may_start.clear()
+        stage.run()
+        await stage.news.until(lambda: stage.engines and stage.engine.started)
+        assert await stage.stopped() < 1.0
+
+
+async def test_it_can_be_asked_to_stop_before_it_runs_and_more_than_once(settings: Settings) -> None:
+    async with on_stage(settings, run=False) as stage:
+        stage.speaker.stop()
+        stage.run()
+        stage.speaker.stop()
+        await asyncio.wait_for(stage.running, PATIENCE_S)
+        assert not stage.engines
+        stage.speaker.stop()

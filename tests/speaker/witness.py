@@ -1,0 +1,71 @@
+"""A second MQTT client that hears what a speaker publishes, and sends commands."""
+
+import asyncio
+import json
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from paho.mqtt import publish
+from tests.speaker.fakes import PATIENCE_S
+
+from moshi_speaker.home.listener import Listener
+from moshi_speaker.settings import MqttSettings, Settings
+
+Heard = tuple[str, str]
+"""Topic below the speaker's root, and payload."""
+
+
+class Witness:
+    """Subscribed to everything of one speaker as long as it is entered."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._mqtt: MqttSettings = settings.mqtt
+        self._root = f"{settings.mqtt.base_topic}/{settings.speaker.id}/"
+        self._loop = asyncio.get_running_loop()
+        self._heard: asyncio.Queue[Heard] = asyncio.Queue()
+        self._listener = Listener(settings.mqtt, f"witness-{secrets.token_hex(4)}", self._hear)
+
+    async def __aenter__(self) -> "Witness":
+        await asyncio.to_thread(self._listener.open, f"{self._root}#")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.to_thread(self._listener.close)
+
+    async def until(
+        self, topic: str, payload: str | None = None, *, that: Callable[[str], bool] = lambda payload: True
+    ) -> list[Heard]:
+        """Everything that comes up to this message, which is the last."""
+        heard: list[Heard] = []
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while True:
+                    heard.append(await self._heard.get())
+                    last = heard[-1]
+                    if last[0] == topic and payload in (None, last[1]) and that(last[1]):
+                        return heard
+        except TimeoutError:
+            raise AssertionError(f"{topic} {payload or ''} did not come after {heard}") from None
+
+    async def json(self, topic: str, **wanted: object) -> dict[str, Any]:
+        """The next message there in which these keys have these values."""
+        heard = await self.until(topic, that=lambda text: wanted.items() <= json.loads(text).items())
+        message: dict[str, Any] = json.loads(heard[-1][1])
+        return message
+
+    async def rest(self) -> list[Heard]:
+        """What has come, and nobody has looked at."""
+        heard: list[Heard] = []
+        while not self._heard.empty():
+            heard.append(self._heard.get_nowait())
+        return heard
+
+    async def send(self, topic: str, payload: str) -> None:
+        """Send a command; the broker has it afterwards."""
+        host, port = self._mqtt.host or "", self._mqtt.port or 0
+        await asyncio.to_thread(publish.single, self._root + topic, payload, qos=1, hostname=host, port=port)
+
+    def _hear(self, topic: str, payload: bytes, retained: bool) -> None:
+        message = (topic.removeprefix(self._root), payload.decode())
+        self._loop.call_soon_threadsafe(self._heard.put_nowait, message)
