@@ -96,8 +96,8 @@ def _not_an_id(repo: str) -> CheckpointError:
 def _library() -> ModuleType:
     """Import it without telemetry and without words of its own on the screen."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    import huggingface_hub
     import huggingface_hub.errors
+    from huggingface_hub.utils import logging as its_logging
 
-    logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL)
+    its_logging.set_verbosity(logging.CRITICAL)
     return huggingface_hub
