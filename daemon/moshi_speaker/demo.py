@@ -31,6 +31,8 @@ from moshi_speaker.speaker.parts import detector, engine, sound_device
 
 TALK_LIMIT_S = 60.0
 """Seconds from the first idle moment to the end of the talk in a room of files."""
+LAST_SOUND_S = 0.6
+"""Seconds for the sound that says that the talk is over."""
 FAREWELL_S = 2.0
 """Seconds to wait for the last message."""
 PAUSE_S = 0.2
@@ -158,7 +160,7 @@ class Audience:
 
     def _idle(self) -> None:
         if self._talked:
-            self._speaker.stop()
+            self._loop.call_later(LAST_SOUND_S, self._speaker.stop)
         elif self._room is None:
             self._say(f'           say "{self._wake_word}" and whatever you like; be silent to end the talk')
         elif not self._asked:
