@@ -96,7 +96,7 @@ async def _talk(settings: Settings, mic: bool, out: Path, say: Say) -> None:
     room = None if mic else RoomDevice([], clock=clock)
     tape = Tape(room or sound_device(settings, clock))
     say(f"sound      {'the real microphone and loudspeaker' if mic else tape.description}")
-    speaker = Speaker(settings, tape, detector(settings), lambda: engine(settings), clock)
+    speaker = Speaker(settings, tape, detector(settings), lambda status: engine(settings, status), clock)
     stop_on_signals(speaker.stop)
     audience = Audience(settings, room, speaker, say)
     await audience.enter()

@@ -11,7 +11,7 @@ import numpy as np
 from tests.speaker.fakes import FakeDevice, FakeEngine, FakeWake, News
 
 from moshi_speaker.audio.frames import FRAME_SAMPLES, FRAME_SECONDS, Samples
-from moshi_speaker.engine.interface import Engine
+from moshi_speaker.engine.interface import Engine, Status
 from moshi_speaker.errors import CheckpointError
 from moshi_speaker.settings import Settings
 from moshi_speaker.speaker.daemon import Speaker
@@ -90,7 +90,7 @@ class Stage:
         self._coming.append(FakeEngine(self.news))
         return self._coming[-1]
 
-    def _make_engine(self) -> Engine:
+    def _make_engine(self, status: Status) -> Engine:
         self.engines.append(self._coming.popleft() if self._coming else FakeEngine(self.news))
         return self.engine
 

@@ -1,6 +1,6 @@
 """What the speaker knows of an engine: sound in, sound and text out, frame by frame."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -48,6 +48,10 @@ class AnsweredFrame:
     timings: Timings
     backlog: int
     """Frames that were sent but not yet answered when this answer arrived."""
+
+
+Status = Callable[[str], None]
+"""Told, in one line, what the start of an engine is busy with."""
 
 
 class Engine(Protocol):

@@ -17,7 +17,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-LINE_BYTES = 500_000_000
+LINE_BYTES = 200_000_000
 """Without a terminal there is one status line for so many bytes."""
 
 Show = Callable[[int, int], None]

@@ -22,7 +22,7 @@ async def _run(settings: Settings) -> None:
         settings,
         sound_device(settings, time.monotonic),
         detector(settings),
-        lambda: engine(settings),
+        lambda status: engine(settings, status),
         time.monotonic,
     )
     stop_on_signals(speaker.stop)

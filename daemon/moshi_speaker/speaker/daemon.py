@@ -17,8 +17,8 @@ from moshi_speaker.audio.mixer import Mixer
 from moshi_speaker.conversation.limits import Limits
 from moshi_speaker.conversation.machine import deadline, handle
 from moshi_speaker.conversation.snapshot import initial
-from moshi_speaker.engine.interface import Engine
-from moshi_speaker.errors import CheckpointError, SpeakerError
+from moshi_speaker.engine.interface import Engine, Status
+from moshi_speaker.errors import ConfigError, MissingPartError, SpeakerError
 from moshi_speaker.settings import Settings
 from moshi_speaker.speaker.ears import Ears
 from moshi_speaker.speaker.reporting import Reporting
@@ -41,7 +41,7 @@ class Speaker:
         settings: Settings,
         device: Device,
         detector: Detector | None,
-        make_engine: Callable[[], Engine],
+        make_engine: Callable[[Status], Engine],
         clock: Callable[[], float],
     ) -> None:
         """What differs between a room of files and a real one comes from outside; ``clock`` in seconds."""
@@ -197,7 +197,7 @@ class Speaker:
 
     def _engine_lost(self, error: SpeakerError) -> None:
         """A model that cannot be loaded at the start ends the process: its exit code says why."""
-        fatal = isinstance(error, CheckpointError)
+        fatal = isinstance(error, MissingPartError | ConfigError)
         engine = self._snapshot.engine
         never_ready = engine.ready_since is None and not engine.losses
         self.emit(ev.EngineLost(str(error), fatal))

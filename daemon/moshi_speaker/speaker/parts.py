@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from moshi_speaker.audio.device import PyAudioDevice
-from moshi_speaker.engine.interface import Engine
+from moshi_speaker.engine.interface import Engine, Status
 from moshi_speaker.engine.process import LocalEngine
 from moshi_speaker.settings import Settings
 from moshi_speaker.wake.auto import open_engine
@@ -20,6 +20,6 @@ def detector(settings: Settings) -> Detector | None:
     return Detector.over(open_engine(settings.wake), settings.wake) if settings.wake.enabled else None
 
 
-def engine(settings: Settings) -> Engine:
-    """An engine, not yet started."""
-    return LocalEngine(settings.model, settings.engine)
+def engine(settings: Settings, status: Status) -> Engine:
+    """An engine, not yet started; ``status`` hears what its start is busy with."""
+    return LocalEngine(settings.model, settings.engine, status=status)

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from moshi_speaker.audio.activity import LevelGate, Transition, level_dbfs
 from moshi_speaker.audio.frames import Samples
 from moshi_speaker.audio.mixer import Mixer
-from moshi_speaker.engine.interface import AnsweredFrame, Engine
+from moshi_speaker.engine.interface import AnsweredFrame, Engine, Status
 from moshi_speaker.engine.lag import LagMeter
 from moshi_speaker.errors import SpeakerError
 from moshi_speaker.events import (
     EngineLagged,
+    EngineProgressed,
     EngineReady,
     Event,
     MoshiSpeechEnded,
@@ -31,7 +32,7 @@ class Voice:
 
     def __init__(
         self,
-        make_engine: Callable[[], Engine],
+        make_engine: Callable[[Status], Engine],
         mixer: Mixer,
         *,
         lag_timeout_s: float,
@@ -90,7 +91,7 @@ class Voice:
         if before is not None:
             await self._end(before)
         await asyncio.sleep(delay_s)
-        engine = self._make_engine()
+        engine = self._make_engine(self._busy)
         try:
             info = await engine.start()
             log.info("%s is ready after %.1f s, %.0f ms a frame", info.model, info.load_s, info.frame_ms)
@@ -112,6 +113,10 @@ class Voice:
         await asyncio.wait({running})
         if self._closing is not None:
             await asyncio.wait({self._closing}, timeout=CLOSE_S)
+
+    def _busy(self, text: str) -> None:
+        log.info("engine: %s", text)
+        self._emit(EngineProgressed())
 
     def _answered(self, answer: AnsweredFrame) -> None:
         if answer.session != self._session:
