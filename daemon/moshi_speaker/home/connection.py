@@ -120,6 +120,13 @@ class Connection:
             with suppress(OSError):
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
             self._await_end()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Undo the cycle of references: paho closes its inner sockets only when its client is freed."""
+        client = self._client
+        client.on_connect = client.on_disconnect = client.on_publish = None
+        client.on_subscribe = client.on_message = None
 
     def _await_end(self) -> None:
         with self._changed:

@@ -45,4 +45,4 @@ class Listener:
 
     def close(self) -> None:
         """Hang up. May be called twice."""
-        self._connection.close(orderly=True)
+        self._connection.close(orderly=self._connection.greeted)
