@@ -7,7 +7,7 @@ import numpy as np
 
 from moshi_speaker.audio.activity import LevelGate, level_dbfs
 from moshi_speaker.audio.frames import FRAME_SAMPLES, FRAME_SECONDS, Samples
-from moshi_speaker.audio.wavfile import WavWriter, read_audio
+from moshi_speaker.audio.wavfile import WavWriter, read_audio, require_writable
 from moshi_speaker.conversation.utterance import Utterance, add_frame, flush
 from moshi_speaker.settings import Settings
 
@@ -23,9 +23,11 @@ def talk(sound_in: Path, sound_out: Path, *, model: str | None, settings: Settin
     """Let Moshi hear ``sound_in`` and go on until it is silent; its voice goes to ``sound_out``.
 
     Each utterance is said with the time at which it began, in seconds of the output.
-    Raises AudioFileError for what is no sound, CheckpointError for a model that is not there.
+    Raises AudioFileError for what is no sound or cannot be written, CheckpointError for a model that is
+    not there.
     """
     sound = read_audio(sound_in)
+    require_writable(sound_out)
     # Imported here: only this command runs the model in its own process.
     from moshi_speaker.moshi.dialogue import load
 

@@ -1,6 +1,8 @@
 """Sound files: WAV and FLAC in, at whatever rate and channels they have; WAV out."""
 
 import wave
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -44,15 +46,20 @@ def write_wav(path: Path, samples: Samples, rate: int = SAMPLE_RATE) -> None:
         file.write(samples)
 
 
+def require_writable(path: Path) -> None:
+    """Create the file if it is not there, for who has much to do before writing. Raises AudioFileError."""
+    with _writing(path):
+        path.open("ab").close()
+
+
 class WavWriter:
     """Writes mono sound to a 16-bit WAV file piece by piece; a context manager."""
 
     def __init__(self, path: Path, rate: int = SAMPLE_RATE) -> None:
-        """Create or replace the file. Raises AudioFileError."""
-        try:
+        """Create or replace the file. Raises AudioFileError, as do the other methods."""
+        self._path = path
+        with _writing(path):
             self._file = path.open("wb")
-        except OSError as error:
-            raise AudioFileError(error.strerror or "cannot be written", where=str(path)) from error
         self._wave = wave.open(self._file, "wb")  # noqa: SIM115 (closed by close())
         self._wave.setnchannels(1)
         self._wave.setsampwidth(2)
@@ -60,12 +67,16 @@ class WavWriter:
 
     def write(self, samples: Samples) -> None:
         """Append samples, shape (n,), in [-1, 1]; what is louder is clipped."""
-        self._wave.writeframes(to_int16(samples).astype("<i2").tobytes())
+        with _writing(self._path):
+            self._wave.writeframes(to_int16(samples).astype("<i2").tobytes())
 
     def close(self) -> None:
         """Finish the file. May be called twice."""
-        self._wave.close()
-        self._file.close()
+        with _writing(self._path):
+            try:
+                self._wave.close()
+            finally:
+                self._file.close()
 
     def __enter__(self) -> "WavWriter":
         return self
@@ -74,6 +85,14 @@ class WavWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise AudioFileError(error.strerror or "cannot be written", where=str(path)) from error
 
 
 def _decode(data: bytes) -> tuple[NDArray[np.float32], int]:
