@@ -1,5 +1,6 @@
 """The transformer that Mimi, the temporal and the depth transformer of Moshi share."""
 
+import math
 from dataclasses import dataclass
 
 import mlx.core as mx
@@ -36,6 +37,19 @@ def gated_hidden(feedforward: int) -> int:
     return 2 * feedforward // 3
 
 
+# MLX's own activations are compiled functions, which on a CPU run a C++ compiler and leave files behind.
+
+
+def silu(x: mx.array) -> mx.array:
+    """x * sigmoid(x), any shape."""
+    return x * mx.sigmoid(x)
+
+
+def gelu(x: mx.array) -> mx.array:
+    """The exact one, x / 2 * (1 + erf(x / sqrt 2)) (moshi-spec §1.1), any shape."""
+    return x * (0.5 + 0.5 * mx.erf(x * math.sqrt(0.5)))
+
+
 class Gating(nn.Module):
     """SwiGLU: SiLU on the first half of the projection times the second half."""
 
@@ -48,7 +62,7 @@ class Gating(nn.Module):
     def __call__(self, x: mx.array) -> mx.array:
         """(..., dim) to (..., dim)."""
         gate, value = mx.split(self.linear_in(x), 2, axis=-1)
-        return self.linear_out(nn.silu(gate) * value)
+        return self.linear_out(silu(gate) * value)
 
 
 class GatedLayer(nn.Module):
@@ -98,7 +112,7 @@ class ScaledLayer(nn.Module):
     def __call__(self, x: mx.array, ring: KVRing, span: Span) -> mx.array:
         """(batch, time, dim) to the same."""
         x = x + self.layer_scale_1(self.self_attn(self.norm1(x), ring, span))
-        update = self.linear2(nn.gelu(self.linear1(self.norm2(x))))
+        update = self.linear2(gelu(self.linear1(self.norm2(x))))
         return x + self.layer_scale_2(update)
 
 
