@@ -15,6 +15,7 @@ import yaml
 import moshi_speaker
 from moshi_speaker import __version__, configfile
 from moshi_speaker.cli import logs, main
+from moshi_speaker.cli.console import say
 from moshi_speaker.errors import DeviceError
 from moshi_speaker.settings import Settings
 
@@ -205,7 +206,7 @@ def test_demo_takes_the_address_of_a_broker(
     seen: dict[str, object] = {}
     put(monkeypatch, "demo", run_demo=lambda **options: seen.update(options))
     assert main(["demo", "--mic", "--model", "./m", "--broker", written, "--out", "a.wav"]) == 0
-    assert seen == {"mic": True, "model": "./m", "broker": address, "out": Path("a.wav")}
+    assert seen == {"mic": True, "model": "./m", "broker": address, "out": Path("a.wav"), "say": say}
 
 
 # --- config -------------------------------------------------------------------------------------
