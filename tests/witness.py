@@ -35,9 +35,9 @@ OFFLINE = Heard("availability", "offline")
 
 
 class Witness:
-    """Hears every speaker at a broker; to be in place before the speaker starts. A context manager."""
+    """Hears a speaker at a broker; to be in place before the speaker starts. A context manager."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, speaker_id: str = "+") -> None:
         self.heard: list[Heard] = []
         self.root = ""
         self._position = 0
@@ -47,7 +47,7 @@ class Witness:
         subscribed = threading.Event()
         self._client.on_subscribe = lambda *_: subscribed.set()
         self._client.connect("127.0.0.1", port)
-        self._client.subscribe("moshi-speaker/#", 1)
+        self._client.subscribe(f"moshi-speaker/{speaker_id}/#", 1)
         self._client.loop_start()
         assert subscribed.wait(PATIENCE_S)
 
@@ -69,6 +69,16 @@ class Witness:
     def send(self, topic: str, payload: str) -> None:
         """Command the speaker that was heard last; returns when the broker has it."""
         self._client.publish(f"{self.root}/{topic}", payload, qos=1).wait_for_publish(PATIENCE_S)
+
+    def forget(self) -> None:
+        """Expect nothing of what was heard so far."""
+        with self._changed:
+            self._position = len(self.heard)
+
+    def latest(self, topic: str) -> str:
+        """The last payload on a topic so far."""
+        with self._changed:
+            return next(heard.payload for heard in reversed(self.heard) if heard.topic == topic)
 
     def __str__(self) -> str:
         return "\n".join(f"{heard.topic:24} {heard.payload}" for heard in self.heard)

@@ -1,0 +1,78 @@
+"""A speaker in a room of its own: virtual sound card, real wake word, small model, mosquitto, a witness."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from tests.hearing import Sound
+from tests.program import Program
+from tests.room.soundcard import SoundCard, read_recording
+from tests.witness import Witness
+
+from moshi_speaker.audio.frames import SAMPLE_RATE
+from moshi_speaker.audio.wavfile import write_wav
+
+Section = dict[str, Any]
+
+CLOSED_PORT = 9
+"""Nobody listens at the port of the discard service nowadays."""
+LINGER_S = 0.8
+"""Seconds after which the last earcon has sounded."""
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """A speaker at work, and who watches it."""
+
+    program: Program
+    witness: Witness
+
+
+class Room:
+    """Where speakers run, one after the other, and somebody speaks to them."""
+
+    def __init__(self, folder: Path, card: SoundCard, port: int, model: Path) -> None:
+        self.folder = folder
+        self.card = card
+        self._port = port
+        self._model = model
+        self._count = 0
+        self._pause = folder / "pause.wav"
+        write_wav(self._pause, np.zeros(round(LINGER_S * SAMPLE_RATE), np.float32))
+
+    @contextmanager
+    def speaker(self, **sections: Section) -> Iterator[Speaker]:
+        """Start ``moshi-speaker run``; ``sections`` add to its configuration, or replace what it says."""
+        self._count += 1
+        name = f"room-{self._count}"
+        path = self.folder / f"{name}.yaml"
+        path.write_text(yaml.safe_dump(self._config(name, sections)))
+        with (
+            Witness(self._port, name) as witness,
+            Program("run", "--config", path, home=self.folder, environment=self.card.environment) as program,
+        ):
+            yield Speaker(program, witness)
+
+    @contextmanager
+    def recording(self) -> Iterator[list[Sound]]:
+        """Record what the loudspeaker plays meanwhile, and a moment longer; the list holds it afterwards."""
+        path = self.folder / "recording.raw"
+        sounds: list[Sound] = []
+        with self.card.recording(path):
+            yield sounds
+            self.card.speak(self._pause)
+        sounds.append(read_recording(path))
+
+    def _config(self, name: str, sections: Mapping[str, Section]) -> dict[str, Section]:
+        config: dict[str, Section] = {
+            "speaker": {"id": name, "state_dir": str(self.folder / "state")},
+            "model": {"source": str(self._model), "seed": 1},
+            "engine": {"hang_timeout_s": 4.0, "restart_delay_s": 0.2},
+            "conversation": {"end_silence_s": 2.0},
+            "mqtt": {"host": "127.0.0.1", "port": self._port},
+        }
+        return config | {title: config.get(title, {}) | section for title, section in sections.items()}
