@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from moshi_speaker.audio.frames import BLOCK_SAMPLES, SAMPLE_RATE, Capture, Lost, Render, Samples
-from moshi_speaker.engine.interface import AnsweredFrame, EngineInfo, Timings
+from moshi_speaker.engine.interface import AnsweredFrame, EngineInfo, Status, Timings
 from moshi_speaker.errors import DeviceError, EngineError, SpeakerError
 from moshi_speaker.wake.detector import WakeChunk
 
@@ -43,6 +43,8 @@ class FakeEngine:
     """Records what it hears; the test decides what it answers, and whether it lives."""
 
     news: News
+    status: Status = print
+    """Given by the speaker."""
     start_error: SpeakerError | None = None
     """What its start raises."""
     started: bool = False

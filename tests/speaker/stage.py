@@ -92,6 +92,7 @@ class Stage:
 
     def _make_engine(self, status: Status) -> Engine:
         self.engines.append(self._coming.popleft() if self._coming else FakeEngine(self.news))
+        self.engine.status = status
         return self.engine
 
 

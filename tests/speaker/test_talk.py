@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import Callable
 
@@ -37,12 +38,17 @@ async def test_it_starts_to_idle_and_says_how_it_is_set(settings: Settings) -> N
         )
 
 
-async def test_loading_is_told_while_the_engine_loads(settings: Settings) -> None:
+async def test_loading_is_told_while_the_engine_loads(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     async with Witness(settings) as witness, on_stage(settings, run=False) as stage:
         engine = stage.prepare_engine()
         engine.may_start.clear()
         stage.run()
         await witness.until("state", "loading")
+        engine.status("downloading: 12 of 99 MB")
+        assert "engine: downloading: 12 of 99 MB" in caplog.messages
         engine.may_start.set()
         await witness.until("state", "idle")
 

@@ -58,6 +58,16 @@ async def test_an_engine_that_closes_slowly_is_waited_for_not_interrupted(settin
         assert len(stage.engines) == 2
 
 
+async def test_however_often_an_engine_is_restarted_there_is_one_at_a_time(settings: Settings) -> None:
+    async with Witness(settings) as witness, on_stage(settings) as stage:
+        await witness.until("state", "idle")
+        stage.speaker.emit(ev.EngineLost("the engine hangs"))
+        stage.speaker.emit(ev.EngineLost("the engine was killed"))
+        await witness.until("problem", "ON")
+        await witness.until("state", "idle")
+        assert [engine.closed for engine in stage.engines] == [True, False]
+
+
 async def test_an_engine_that_does_not_start_is_tried_again(settings: Settings) -> None:
     async with Witness(settings) as witness, on_stage(settings, run=False) as stage:
         stage.prepare_engine().start_error = EngineError("the engine was not ready within 900 s")

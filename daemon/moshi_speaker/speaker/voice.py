@@ -54,11 +54,14 @@ class Voice:
         self._engine: Engine | None = None
         self._running: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
+        self._turn = asyncio.Lock()
         self._session: int | None = None
 
     def start(self, delay_s: float = 0.0) -> None:
         """Start an engine after a pause; one that is there is stopped first."""
-        self._running = self._tasks.spawn(self._run(self._running, delay_s), "engine")
+        if self._running is not None:
+            self._running.cancel()
+        self._running = self._tasks.spawn(self._run(delay_s), "engine")
 
     def begin(self, session: int) -> None:
         """A talk begins; frames fed from now on belong to it."""
@@ -85,12 +88,17 @@ class Voice:
     async def close(self) -> None:
         """Stop the engine. May be called twice."""
         if self._running is not None:
-            await self._end(self._running)
+            self._running.cancel()
+        async with self._turn:
+            await self._closed()
 
-    async def _run(self, before: asyncio.Task[None] | None, delay_s: float) -> None:
-        if before is not None:
-            await self._end(before)
-        await asyncio.sleep(delay_s)
+    async def _run(self, delay_s: float) -> None:
+        async with self._turn:
+            await self._closed()
+            await asyncio.sleep(delay_s)
+            await self._live()
+
+    async def _live(self) -> None:
         engine = self._make_engine(self._busy)
         try:
             info = await engine.start()
@@ -107,10 +115,8 @@ class Voice:
             # A task of its own: whoever cancels this one must not interrupt it.
             self._closing = self._tasks.spawn(engine.close(), "closing of the engine")
 
-    async def _end(self, running: asyncio.Task[None]) -> None:
-        """Let no engine run; one that hangs while it closes is left to itself."""
-        running.cancel()
-        await asyncio.wait({running})
+    async def _closed(self) -> None:
+        """The engine of before is closed, or hangs while it closes and is left to itself."""
         if self._closing is not None:
             await asyncio.wait({self._closing}, timeout=CLOSE_S)
 
