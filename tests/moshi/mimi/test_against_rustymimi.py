@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from math import prod
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import mlx.core as mx
 import numpy as np
