@@ -44,7 +44,7 @@ def _random_tensor(name: str, shape: tuple[int, ...], rng: np.random.Generator) 
 
 
 @pytest.fixture(scope="module")
-def pair() -> Iterator[tuple[Mimi, rustymimi.Tokenizer]]:
+def pair() -> Iterator[tuple[Mimi, Any]]:
     """Ours and theirs, with the same weights."""
     rng = np.random.default_rng(1)
     weights = {name: _random_tensor(name, s, rng) for name, s in published_shapes(MimiConfig()).items()}
@@ -70,7 +70,7 @@ def speech() -> Floats:
 
 
 def test_a_stream_of_speech_gets_the_same_codes_and_sounds_the_same(
-    pair: tuple[Mimi, rustymimi.Tokenizer], speech: Floats
+    pair: tuple[Mimi, Any], speech: Floats
 ) -> None:
     ours, theirs = pair
     encoder, decoder = ours.make_encoder_state(), ours.make_decoder_state()
