@@ -192,6 +192,8 @@ class Speaker:
                     self._mixer.play(earcon(kind))
             case ev.GiveUp(message):
                 self._give_up(message)
+            case ev.ReportProblem() if self._failure is not None:
+                self._reporting.publish(effect)  # what ends the process is said by its last line
             case _:
                 self._reporting.report(effect)
 
@@ -200,9 +202,9 @@ class Speaker:
         fatal = isinstance(error, MissingPartError | ConfigError)
         engine = self._snapshot.engine
         never_ready = engine.ready_since is None and not engine.losses
-        self.emit(ev.EngineLost(str(error), fatal))
         if fatal and never_ready:
             self.fail(error)
+        self.emit(ev.EngineLost(str(error), fatal))
 
     def _give_up(self, message: str) -> None:
         """A part hangs so that not even an orderly stop is possible: only the end of the process helps."""

@@ -64,6 +64,10 @@ class Reporting:
     def report(self, report: Report) -> None:
         """Tell it to the log and, as soon as it listens, to the broker."""
         _log(report)
+        self.publish(report)
+
+    def publish(self, report: Report) -> None:
+        """Tell it to the broker alone."""
         if self._link is not None and self._payloads is not None:
             for message in self._payloads.messages(report):
                 self._link.publish(message)
