@@ -111,7 +111,7 @@ async def test_moshis_voice_comes_out_of_the_loudspeaker(make_settings: MakeSett
         assert not loud(stage.device.pull(0.2))
         stage.engine.answer(" Hello", np.full(FRAME_SAMPLES, 0.5, np.float32))
         stage.engine.answer(" there.")
-        stage.engine.answer(" Yes", session=7)  # of a session that is not ours
+        stage.engine.answer(" Yes", np.full(FRAME_SAMPLES, 0.5, np.float32), session=7)  # not this session
         stage.engine.answer(" Good")
         await stage.news.until(lambda: stage.engine.taken == 4)
         played = stage.device.pull(0.3)
@@ -201,9 +201,9 @@ async def test_an_engine_that_stays_behind_ends_the_talk(settings: Settings) -> 
         await witness.until("state", "idle")
         await witness.send("conversation/set", "start")
         await stage.until_session(1)
-        stage.engine.answer(" Well", backlog=30)
-        await asyncio.sleep(settings.engine.lag_timeout_s)
-        stage.engine.answer(" then", backlog=30)
+        for _ in range(8):
+            stage.engine.answer(" Well", backlog=30, session=1)
+            await asyncio.sleep(settings.engine.lag_timeout_s / 4)
         assert (await witness.json("event/conversation", event_type="ended"))["reason"] == "lag"
         await witness.until("state", "idle")
 
