@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import Callable
 
@@ -13,6 +14,7 @@ from tests.speaker.test_talk import loud
 from tests.speaker.witness import Witness
 
 from moshi_speaker import events as ev
+from moshi_speaker.conversation import machine
 from moshi_speaker.errors import CheckpointError, DeviceError, EngineError, IllegalEvent
 from moshi_speaker.settings import Settings
 from moshi_speaker.speaker import sound
@@ -282,6 +284,34 @@ async def test_a_device_that_hangs_while_it_opens_does_not_keep_the_speaker(sett
         stage.device.may_start.set()
         await stage.news.until(lambda: stage.device.capturing is not None)
         stage.device.stop()
+
+
+async def test_a_start_that_takes_too_long_ends_the_speaker(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "START_LIMIT_S", 0.1)
+    async with on_stage(settings, run=False) as stage:
+        stage.device.may_start.clear()
+        stage.run()
+        assert str(await stage.failed()) == "could not start in time"
+        stage.device.may_start.set()
+        await stage.news.until(lambda: stage.device.capturing is not None)
+        stage.device.stop()
+
+
+async def test_a_stop_that_takes_too_long_ends_the_process(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    codes: list[int] = []
+    monkeypatch.setattr(machine, "STOP_LIMIT_S", 0.1)
+    monkeypatch.setattr(os, "_exit", codes.append)
+    async with Witness(settings) as witness, on_stage(settings) as stage:
+        await witness.until("state", "idle")
+        stage.engine.may_close.clear()
+        await stage.stopped()
+        assert codes == [1]
+        assert "could not stop in time" in caplog.messages
+        stage.engine.closed = True
 
 
 async def test_it_stops_in_the_middle_of_the_start_of_the_engine(settings: Settings) -> None:
