@@ -191,6 +191,7 @@ class FakeWake:
 
     def __init__(self, news: News) -> None:
         self.chunks = 0
+        self.resets = 0
         self.word_in: set[int] = set()
         """Numbers of chunks, from 0."""
         self.failure: BaseException | None = None
@@ -205,7 +206,7 @@ class FakeWake:
         return 0.93 if number in self.word_in else 0.0
 
     def reset(self) -> None:
-        pass
+        self.resets += 1
 
     def close(self) -> None:
         self.closed = True

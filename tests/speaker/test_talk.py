@@ -158,6 +158,9 @@ async def test_mute_closes_the_microphone_and_ends_the_talk(settings: Settings) 
         heard = dict(await witness.until("state", "idle"))
         assert heard["mute"] == "OFF"
         assert stage.engine.begun == [1]
+        resets = stage.wake.resets
+        await stage.hear(2)
+        assert stage.wake.resets == resets + 1, "sound from before the mute would join what comes after"
 
 
 async def test_another_volume_is_heard_and_told(make_settings: MakeSettings) -> None:

@@ -181,6 +181,7 @@ class Speaker:
             case ev.RestartEngine(delay_s):
                 self._voice.start(delay_s)
             case ev.ReopenDevice(delay_s):
+                self._ears.forget()
                 self._sound.reopen(delay_s)
             case ev.SetCapture(on):
                 self._ears.forget()

@@ -6,6 +6,7 @@ runs in the event loop, so that the sound before a talk and the sound in it join
 
 import asyncio
 import math
+import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -51,6 +52,7 @@ class Ears:
         self._feed = feed
         self._recent: deque[HeardFrame] = deque(maxlen=math.ceil((preroll_s + SPARE_SECONDS) / FRAME_SECONDS))
         self._open = False
+        self._interrupted = threading.Event()
         self._front_end = FrontEnd(
             self._hand_over,
             self._hear_chunk,
@@ -86,7 +88,8 @@ class Ears:
         self._open = False
 
     def forget(self) -> None:
-        """The microphone was off: what was heard before is no longer recent."""
+        """The microphone goes off: what was heard before will not join what comes after."""
+        self._interrupted.set()
         self._recent.clear()
         self._gate.reset()
 
@@ -108,7 +111,12 @@ class Ears:
         self._from_thread(self._hear, frame)
 
     def _hear_chunk(self, chunk: NDArray[np.int16], at_end: float) -> None:
-        detection = self._detector.hear(chunk, at_end) if self._detector is not None else None
+        if self._detector is None:
+            return
+        if self._interrupted.is_set():
+            self._interrupted.clear()
+            self._detector.reset()
+        detection = self._detector.hear(chunk, at_end)
         if detection is not None:
             event = WakeDetected(detection.wake_word, detection.score, detection.at)
             self._from_thread(self._emit, event)
