@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from tests.speaker.stage import numbers, on_stage
+from tests.speaker.stage import IN_FLIGHT, numbers, on_stage
 from tests.speaker.witness import Witness
 
 from moshi_speaker.audio.frames import FRAME_SAMPLES, Samples
@@ -159,7 +159,7 @@ async def test_mute_closes_the_microphone_and_ends_the_talk(settings: Settings) 
         assert heard["mute"] == "OFF"
         assert stage.engine.begun == [1]
         resets = stage.wake.resets
-        await stage.hear(2)
+        await stage.hear(IN_FLIGHT + 2)
         assert stage.wake.resets == resets + 1, "sound from before the mute would join what comes after"
 
 
