@@ -102,6 +102,24 @@ async def test_what_moshi_says_is_played_and_told_and_silence_ends_the_talk(
         assert stage.engine.ended == 1
 
 
+async def test_what_was_answered_early_is_heard_before_the_silence_counts(
+    make_settings: MakeSettings,
+) -> None:
+    settings = make_settings(conversation={"end_silence_s": 0.3})
+    async with Witness(settings) as witness, on_stage(settings) as stage:
+        await witness.until("state", "idle")
+        await witness.send("conversation/set", "start")
+        await stage.until_session(1)
+        for _ in range(20):  # 1.6 s of sound, at once
+            stage.engine.answer(" la", np.full(FRAME_SAMPLES, 0.5, np.float32))
+        for _ in range(10):
+            stage.engine.answer("", np.zeros(FRAME_SAMPLES, np.float32))
+            await asyncio.sleep(0.05)
+        ended = await witness.json("event/conversation", event_type="ended")
+        assert ended["reason"] == "silence"
+        assert ended["duration_s"] > 1.6 + 0.3
+
+
 async def test_moshis_voice_comes_out_of_the_loudspeaker(make_settings: MakeSettings) -> None:
     settings = make_settings(audio={"earcons": False, "volume": 100})
     async with Witness(settings) as witness, on_stage(settings) as stage:

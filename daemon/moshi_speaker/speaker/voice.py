@@ -56,6 +56,7 @@ class Voice:
         self._closing: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
         self._session: int | None = None
+        self._falling_silent: asyncio.TimerHandle | None = None
 
     def start(self, delay_s: float = 0.0) -> None:
         """Start an engine after a pause; one that is there is stopped first."""
@@ -80,6 +81,7 @@ class Voice:
     def end(self) -> None:
         """The talk is over; what waits to be played is forgotten."""
         self._session = None
+        self._stay_audible()
         if self._engine is not None:
             self._engine.end()
         self._mixer.close_voice()
@@ -129,11 +131,28 @@ class Voice:
             return
         now = self._clock()
         if answer.audio is not None:
-            self._mixer.play_voice(answer.audio)
-            transition = self._gate.feed(level_dbfs(answer.audio), now)
-            if transition is not None:
-                self._emit(MoshiSpeechStarted() if transition is Transition.STARTED else MoshiSpeechEnded())
+            self._play(answer.audio, now)
         self._emit(MoshiSpoke(answer.session, answer.text, answer.silent))
         if self._lag.update(answer.backlog, now):
             self._lag.reset()
             self._emit(EngineLagged(self._lag_timeout_s))
+
+    def _play(self, audio: Samples, now: float) -> None:
+        """Play a frame of the voice, and notice when it becomes audible and when it falls silent."""
+        self._mixer.play_voice(audio)
+        transition = self._gate.feed(level_dbfs(audio), now)
+        if transition is None:
+            return
+        self._stay_audible()
+        if transition is Transition.STARTED:
+            self._emit(MoshiSpeechStarted())
+        else:
+            # Answers may be ahead of what is heard: the silence comes after what waits to be played.
+            loop = asyncio.get_running_loop()
+            wait_s = self._mixer.voice_backlog_s
+            self._falling_silent = loop.call_later(wait_s, self._emit, MoshiSpeechEnded())
+
+    def _stay_audible(self) -> None:
+        if self._falling_silent is not None:
+            self._falling_silent.cancel()
+            self._falling_silent = None
