@@ -104,7 +104,7 @@ class AudioSettings(Section):
     """Loudness of everything that is played, in percent."""
     earcons: bool = True
     """Play a short sound on wake, end and error."""
-    earcon_volume: Percent = 50
+    earcon_volume: Percent = 75
     """Loudness of these sounds, in percent of the volume."""
     speech_threshold: Probability = 0.5
     """Probability from which a sound at the microphone counts as speech."""

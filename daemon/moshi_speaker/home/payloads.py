@@ -47,7 +47,8 @@ class Payloads:
         """``wall`` turns a time of the monotonic clock, in seconds, into an aware date and time."""
         self._topics = topics
         self._wall = wall
-        self._talk: ReportConversationStarted | None = None
+        self._talk: tuple[ReportConversationStarted, str] | None = None
+        """The current conversation, and the date and time of its start."""
 
     def initial(self) -> tuple[Message, ...]:
         """What holds before the first report: no conversation, no problem."""
@@ -88,8 +89,8 @@ class Payloads:
         )
 
     def _started(self, report: ReportConversationStarted) -> tuple[Message, ...]:
-        self._talk = report
         started = self._time(report.at)
+        self._talk = (report, started)
         return (
             self._conversation_attributes(report.conversation_id, report.trigger, started, 0),
             _value(self._topics.conversation, "ON"),
@@ -106,8 +107,9 @@ class Payloads:
         )
 
     def _ended(self, report: ReportConversationEnded) -> tuple[Message, ...]:
+        # The very text of the start: clocks that are read again may differ by some milliseconds.
+        started = self._talk[1] if self._talk else self._time(report.at - report.duration_s)
         self._talk = None
-        started = self._time(report.at - report.duration_s)
         return (
             self._conversation_attributes(report.conversation_id, report.trigger, started, report.turns),
             _value(self._topics.conversation, "OFF"),
@@ -131,10 +133,9 @@ class Payloads:
             conversation_id=report.conversation_id,
             ts=self._time(report.at),
         )
-        talk = self._talk
-        if talk is None or talk.conversation_id != report.conversation_id:
+        if self._talk is None or self._talk[0].conversation_id != report.conversation_id:
             return (said,)
-        started = self._time(talk.at)
+        talk, started = self._talk
         return (
             said,
             self._conversation_attributes(talk.conversation_id, talk.trigger, started, report.turns),
