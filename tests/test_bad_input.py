@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.program import Program
 
 from moshi_speaker.audio.frames import SAMPLE_RATE
 from moshi_speaker.audio.wavfile import read_audio
+from tests.program import Program
 
 CLOSED_PORT = 9
 NO_HUB = {"HF_ENDPOINT": f"http://127.0.0.1:{CLOSED_PORT}"}

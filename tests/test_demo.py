@@ -5,13 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+
+from moshi_speaker.audio.wavfile import read_audio
+from moshi_speaker.events import Earcon
 from tests.hearing import Sound, earcons_in, levels, piece
 from tests.mosquitto import Mosquitto
 from tests.program import Program
 from tests.witness import Heard, Witness
-
-from moshi_speaker.audio.wavfile import read_audio
-from moshi_speaker.events import Earcon
 
 PATIENCE_S = 150.0
 """Seconds for the whole demo; a machine that is not busy needs 25."""

@@ -6,7 +6,6 @@ import time
 from collections.abc import AsyncIterator, Callable
 
 import pytest
-from tests.home.conftest import Watcher
 
 from moshi_speaker.errors import MissingPartError
 from moshi_speaker.events import Event, StartRequested
@@ -16,6 +15,7 @@ from moshi_speaker.home.link import Link
 from moshi_speaker.home.payloads import Message
 from moshi_speaker.home.topics import Topics
 from moshi_speaker.settings import MqttSettings
+from tests.home.conftest import Watcher
 
 TOPICS = Topics("moshi-speaker", "kitchen")
 PATIENCE_S = 10.0

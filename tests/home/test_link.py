@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from tests.home.conftest import Certificates, Watcher
-from tests.mosquitto import Mosquitto
 
 from moshi_speaker.errors import ConfigError
 from moshi_speaker.events import Event, MuteRequested, StartRequested, StopRequested
@@ -19,6 +17,8 @@ from moshi_speaker.home.link import CONTESTED_LIVES, MAX_EVENTS, MAX_IN_FLIGHT, 
 from moshi_speaker.home.payloads import Message
 from moshi_speaker.home.topics import Topics
 from moshi_speaker.settings import MqttSettings, TlsSettings
+from tests.home.conftest import Certificates, Watcher
+from tests.mosquitto import Mosquitto
 
 TOPICS = Topics("moshi-speaker", "kitchen")
 PATIENCE_S = 10.0

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from tests.mosquitto import Mosquitto
 
 from moshi_speaker.errors import MissingPartError
 from moshi_speaker.home import listener
 from moshi_speaker.home.listener import Listener
 from moshi_speaker.settings import MqttSettings
+from tests.mosquitto import Mosquitto
 
 Message = tuple[str, bytes, bool]
 

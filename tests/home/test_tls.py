@@ -3,11 +3,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.home.conftest import Certificates
 
 from moshi_speaker.errors import ConfigError
 from moshi_speaker.home.tls import context
 from moshi_speaker.settings import TlsSettings
+from tests.home.conftest import Certificates
 
 
 def test_the_system_is_trusted_by_default() -> None:

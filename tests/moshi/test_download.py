@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from tests.moshi.hub_server import NEW, OLD, REPO, Hub
 
 DAEMON = Path(__file__).parents[2] / "daemon"

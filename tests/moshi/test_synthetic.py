@@ -3,7 +3,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.moshi.lm.small import KINDS
 
 from moshi_speaker.cli import main
 from moshi_speaker.moshi.checkpoint import verify
@@ -12,6 +11,7 @@ from moshi_speaker.moshi.hub import files_in
 from moshi_speaker.moshi.lm.layout import Q4, Q8, Quantization
 from moshi_speaker.moshi.lm.sampling import Sampling
 from moshi_speaker.moshi.synthetic import RECIPES, SMALL_LM, Recipe, write_checkpoint
+from tests.moshi.lm.small import KINDS
 
 
 @pytest.fixture

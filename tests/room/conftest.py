@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.mosquitto import Mosquitto
 from tests.room.house import Room
 from tests.room.soundcard import open_soundcard

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import yaml
+
+from moshi_speaker.audio.frames import SAMPLE_RATE
+from moshi_speaker.audio.wavfile import write_wav
 from tests.hearing import Sound
 from tests.program import Program
 from tests.room.soundcard import SoundCard, read_recording
 from tests.witness import Witness
-
-from moshi_speaker.audio.frames import SAMPLE_RATE
-from moshi_speaker.audio.wavfile import write_wav
 
 Section = dict[str, Any]
 

@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 
 import pytest
+
 from tests.room.house import CLOSED_PORT, Room
 
 QUESTION = Path(__file__).parents[1] / "data" / "clips" / "hey_jarvis_question.wav"

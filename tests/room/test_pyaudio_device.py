@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.room.soundcard import SoundCard, read_recording
 
 from moshi_speaker.audio.device import STALL_SECONDS, PyAudioDevice, list_devices
 from moshi_speaker.audio.frames import SAMPLE_RATE, Samples
 from moshi_speaker.audio.wavfile import write_wav
 from moshi_speaker.errors import DeviceError
+from tests.room.soundcard import SoundCard, read_recording
 
 WAIT_S = 15.0
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.hearing import earcons_in, levels, piece
-from tests.room.house import Room, Speaker
 
 from moshi_speaker.events import Earcon
+from tests.hearing import earcons_in, levels, piece
+from tests.room.house import Room, Speaker
 
 QUESTION = Path(__file__).parents[1] / "data" / "clips" / "hey_jarvis_question.wav"
 """The wake word and a question in one breath."""

@@ -5,6 +5,7 @@ import signal
 from collections.abc import Callable
 
 import pytest
+
 from tests.room.house import Room, Speaker
 
 LIMIT_S = 5.0

@@ -4,12 +4,12 @@ import plistlib
 from pathlib import Path
 
 import pytest
-from tests.service.fakes import DONE, FAILED, Told, account_in, files_in
 
 from moshi_speaker.errors import MissingPartError, SpeakerError
 from moshi_speaker.service.account import Account
 from moshi_speaker.service.launchd import LABEL, LaunchAgent, render
 from moshi_speaker.service.steps import Result
+from tests.service.fakes import DONE, FAILED, Told, account_in, files_in
 
 ROOT = Path(__file__).parents[2]
 TARGET = f"gui/1000/{LABEL}"

@@ -5,13 +5,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.service.fakes import Told
 
 from moshi_speaker import service
 from moshi_speaker.errors import ConfigError, MissingPartError
 from moshi_speaker.service.account import Account
 from moshi_speaker.service.launchd import LaunchAgent
 from moshi_speaker.service.systemd import UserUnit
+from tests.service.fakes import Told
 
 ROOT = Path(__file__).parents[2]
 

@@ -4,10 +4,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.service.fakes import FAILED, Told, files_in
 
 from moshi_speaker.errors import SpeakerError
 from moshi_speaker.service.steps import NOT_FOUND, Result, run_command
+from tests.service.fakes import FAILED, Told, files_in
 
 
 def test_a_file_is_written_for_all_to_read_and_nothing_else_is_left(tmp_path: Path) -> None:

@@ -8,12 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.service.fakes import FAILED, Told, account_in, files_in
 
 from moshi_speaker.errors import ConfigError, MissingPartError, SpeakerError
 from moshi_speaker.service.account import Account
 from moshi_speaker.service.steps import Result
 from moshi_speaker.service.systemd import UNIT, UserUnit, render
+from tests.service.fakes import FAILED, Told, account_in, files_in
 
 ROOT = Path(__file__).parents[2]
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="systemd is for Linux")

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.mosquitto import Mosquitto
 
 from moshi_speaker.settings import Settings
+from tests.mosquitto import Mosquitto
 
 MakeSettings = Callable[..., Settings]
 

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import numpy as np
-from tests.speaker.fakes import FakeDevice, FakeEngine, FakeWake, News
 
 from moshi_speaker.audio.frames import FRAME_SAMPLES, FRAME_SECONDS, Samples
 from moshi_speaker.engine.interface import Engine, Status
@@ -16,6 +15,7 @@ from moshi_speaker.errors import CheckpointError
 from moshi_speaker.settings import Settings
 from moshi_speaker.speaker.daemon import Speaker
 from moshi_speaker.wake.detector import Detector, Trigger
+from tests.speaker.fakes import FakeDevice, FakeEngine, FakeWake, News
 
 STOP_S = 5.0
 """The promise: a speaker stops within so many seconds."""

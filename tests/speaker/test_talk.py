@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from tests.speaker.stage import IN_FLIGHT, numbers, on_stage
-from tests.speaker.witness import Witness
 
 from moshi_speaker.audio.frames import FRAME_SAMPLES, Samples
 from moshi_speaker.settings import Settings
+from tests.speaker.stage import IN_FLIGHT, numbers, on_stage
+from tests.speaker.witness import Witness
 
 MakeSettings = Callable[..., Settings]
 

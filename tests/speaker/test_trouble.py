@@ -7,17 +7,17 @@ import time
 from collections.abc import Callable
 
 import pytest
-from tests.mosquitto import Mosquitto
-from tests.speaker.fakes import PATIENCE_S
-from tests.speaker.stage import STOP_S, lost_for_good, numbered, on_stage
-from tests.speaker.test_talk import loud
-from tests.speaker.witness import Witness
 
 from moshi_speaker import events as ev
 from moshi_speaker.conversation import machine
 from moshi_speaker.errors import CheckpointError, DeviceError, EngineError, IllegalEvent
 from moshi_speaker.settings import Settings
 from moshi_speaker.speaker import sound
+from tests.mosquitto import Mosquitto
+from tests.speaker.fakes import PATIENCE_S
+from tests.speaker.stage import STOP_S, lost_for_good, numbered, on_stage
+from tests.speaker.test_talk import loud
+from tests.speaker.witness import Witness
 
 MakeSettings = Callable[..., Settings]
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from paho.mqtt import publish
-from tests.speaker.fakes import PATIENCE_S
 
 from moshi_speaker.home.listener import Listener
 from moshi_speaker.settings import MqttSettings, Settings
+from tests.speaker.fakes import PATIENCE_S
 
 Heard = tuple[str, str]
 """Topic below the speaker's root, and payload."""

@@ -3,12 +3,12 @@ from pathlib import Path
 
 import mlx.core as mx
 import pytest
-from tests.moshi.lm.small import KINDS, MOSHI_LIKE, SHARED_AND_LOW_RANK, greedy_tokens, random_weights
 
 from moshi_speaker.errors import CheckpointError, UnsupportedModelError
 from moshi_speaker.moshi.config import LmConfig
 from moshi_speaker.moshi.lm.checkpoint import check_lm, load_lm
 from moshi_speaker.moshi.lm.layout import Q4, Q8, Quantization, mlx_shapes, torch_shapes
+from tests.moshi.lm.small import KINDS, MOSHI_LIKE, SHARED_AND_LOW_RANK, greedy_tokens, random_weights
 
 Weights = dict[str, mx.array]
 

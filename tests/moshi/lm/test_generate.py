@@ -6,13 +6,13 @@ import mlx.core as mx
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.moshi.lm.small import MOSHI_LIKE, ONE_B_LIKE, SHARED_AND_LOW_RANK, random_weights
 
 from moshi_speaker.moshi.config import DepthConfig, LmConfig
 from moshi_speaker.moshi.lm.generate import Generator, Step
 from moshi_speaker.moshi.lm.layout import mlx_shapes
 from moshi_speaker.moshi.lm.sampling import GREEDY, Sampling
 from moshi_speaker.moshi.lm.temporal import MoshiLm
+from tests.moshi.lm.small import MOSHI_LIKE, ONE_B_LIKE, SHARED_AND_LOW_RANK, random_weights
 
 STEPS = 40
 

@@ -4,11 +4,11 @@ import mlx.core as mx
 import mlx.nn as nn
 import pytest
 from mlx.utils import tree_flatten
-from tests.moshi.lm.small import KINDS
 
 from moshi_speaker.moshi.config import MOSHI_7B, LmConfig
 from moshi_speaker.moshi.lm.layout import Q4, Q8, Quantization, mlx_shapes, torch_shapes
 from moshi_speaker.moshi.lm.temporal import MoshiLm
+from tests.moshi.lm.small import KINDS
 
 
 def count(shapes: dict[str, tuple[int, ...]]) -> int:
