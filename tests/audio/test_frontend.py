@@ -139,6 +139,19 @@ def test_a_gap_begins_a_new_stream(tone: Tone) -> None:
     assert np.array_equal(sinks.pcm(), np.concatenate([first[:FRAME_SAMPLES], second]))
 
 
+def test_a_block_that_is_no_number_is_silence(tone: Tone) -> None:
+    sinks = Sinks()
+    sound = tone(440, 0.16)
+    broken = sound.copy()
+    broken[BLOCK_SAMPLES + 3] = np.nan
+    sinks.front_end.start()
+    sinks.hear(broken, at=1.0)
+    sinks.front_end.stop()
+    expected = sound.copy()
+    expected[BLOCK_SAMPLES : 2 * BLOCK_SAMPLES] = 0.0
+    assert np.array_equal(sinks.pcm(), expected)
+
+
 def test_a_little_jitter_is_no_gap(tone: Tone) -> None:
     sinks = Sinks()
     sinks.front_end.start()

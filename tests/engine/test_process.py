@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 import time
 from collections.abc import Awaitable, Callable
 
@@ -263,6 +264,24 @@ async def test_a_killed_engine_is_noticed_at_once_and_named_once(
     assert engine.dropped_frames == 0
     engine.begin(2)
     engine.end()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="real-time signals are Linux's")
+async def test_a_signal_without_a_name_is_told_by_its_number(make_engine: MakeEngine) -> None:
+    engine = make_engine("echo")
+    await engine.start()
+    assert engine.pid
+    os.kill(engine.pid, signal.SIGRTMIN + 6)
+    assert f"was killed by signal {signal.SIGRTMIN + 6}" in str(await loss(engine))
+
+
+async def test_an_engine_that_is_closed_while_it_starts_does_not_start(make_engine: MakeEngine) -> None:
+    engine = make_engine("echo")
+    start = asyncio.create_task(engine.start())
+    await asyncio.sleep(0)
+    await engine.close()
+    with pytest.raises(EngineError, match="closed while it started"):
+        await start
 
 
 async def test_an_engine_that_hangs_in_a_frame_is_killed(make_engine: MakeEngine, frame: MakeFrame) -> None:

@@ -93,6 +93,21 @@ def test_the_start_reports_loads_warms_up_and_is_ready() -> None:
     assert (ready.info.model, ready.info.memory_bytes) == ("fake", 1_000)
 
 
+def test_a_sound_that_is_no_number_is_heard_as_silence() -> None:
+    heard: list[NDArray[np.float32]] = []
+
+    class Listening(FakeDialogue):
+        def step(self, pcm: NDArray[np.float32]) -> FakeReply:
+            heard.append(pcm)
+            return super().step(pcm)
+
+    broken = np.full(1_920, 0.5, np.float32)
+    broken[7] = np.nan
+    whole = np.full(1_920, 0.5, np.float32)
+    served(Listening(), Configure(SETTINGS, 1), Begin(1), Frame(1, 0, broken), Frame(1, 1, whole))
+    assert [float(frame.max()) for frame in heard] == [0.0, 0.0, 0.5]
+
+
 def test_nothing_else_may_come_first() -> None:
     with pytest.raises(ProtocolError, match="Begin before Configure"):
         served(FakeDialogue(), Begin(1))

@@ -24,6 +24,11 @@ def test_openblas_is_loaded_before_mlx_and_the_products_are_right() -> None:
     assert _run(code) == f"True True {[[5.0, 5.0]] * 3}"
 
 
+def test_float32_stays_float32_on_gpus_that_would_round_products() -> None:
+    code = "import os, moshi_speaker.moshi; print(os.environ['MLX_ENABLE_TF32'])"
+    assert _run(code) == "0"
+
+
 def test_once_mlx_is_there_it_is_too_late() -> None:
     code = "import mlx.core; from moshi_speaker.moshi.blas import load_openblas; print(load_openblas())"
     assert _run(code) == "False"

@@ -62,6 +62,11 @@ def test_a_model_with_a_schedule_and_low_rank_embeddings_is_read() -> None:
     assert (lm.generated, lm.heard, lm.codebooks) == (32, 0, 32)
 
 
+def test_the_width_of_the_gate_has_one_exception() -> None:
+    config = model_config(seven_b(hidden_scale=4.0), "config.json").lm
+    assert config.hidden == 21 * 4096 // 8
+
+
 def test_a_feedforward_width_of_null_follows_the_scale() -> None:
     assert model_config(one_b(depformer_dim_feedforward=None), "config.json").lm.depth.hidden == 2816
 
@@ -102,7 +107,16 @@ def test_a_feature_that_is_not_there_yet_is_named(changes: dict[str, object], fe
 
 @pytest.mark.parametrize(
     "changes",
-    [{"positional_embedding": "rope_concat"}, {"norm": "layer_norm"}, {"kv_repeat": 4}, {"gating": "gelu"}],
+    [
+        {"positional_embedding": "rope_concat"},
+        {"norm": "layer_norm"},
+        {"kv_repeat": 4},
+        {"gating": "gelu"},
+        {"text_card_out": 100},
+        {"depformer_kv_repeat": 2},
+        {"depformer_weights_per_step": False},
+        {"depformer_multi_linear": False},
+    ],
 )
 def test_another_kind_of_layer_is_not_supported(changes: dict[str, object]) -> None:
     (key,) = changes
@@ -125,6 +139,9 @@ def test_another_kind_of_layer_is_not_supported(changes: dict[str, object]) -> N
         ({"num_heads": 0}, "4096 channels do not divide into 0 heads"),
         ({"num_heads": 3}, "4096 channels do not divide into 3 heads"),
         ({"context": 0}, "a size or a delay is not positive"),
+        ({"max_period": 0}, "a size or a delay is not positive"),
+        ({"dim": 4096.5}, "4096.5 is not a whole number"),
+        ({"depformer_num_layers": -1}, "a size or a delay is not positive"),
         ({"moshi_name": "../model.safetensors"}, "moshi_name '../model.safetensors' is no file name"),
         ({"mimi_name": 7}, "mimi_name 7 is no file name"),
         ({"tokenizer_name": "/etc/passwd"}, "tokenizer_name '/etc/passwd' is no file name"),

@@ -84,6 +84,20 @@ def test_a_repo_is_pulled_once_and_found_without_a_network_from_then_on(
     assert listed.stdout.split() == ["0.01", "GB", REPO]
 
 
+def test_without_the_hub_an_incomplete_or_old_model_is_not_said_to_be_fresh(
+    hub: Hub, models: Models, cache: Path
+) -> None:
+    with hub.running():
+        assert models("pull", REPO, endpoint=hub.url).returncode == 0
+    again = models("pull", REPO)
+    assert again.returncode == 69
+    assert again.stderr.startswith(f"moshi-speaker: {REPO}: the hub cannot be reached; ")
+    (snapshot(cache, NEW) / "model.q8.safetensors").unlink()
+    broken = models("verify", REPO)
+    assert broken.returncode == 69
+    assert f"moshi-speaker models pull {REPO}" in broken.stderr
+
+
 def test_a_pinned_revision_is_the_one_that_is_pulled(hub: Hub, models: Models, cache: Path) -> None:
     with hub.running():
         assert models("pull", REPO, "--revision", OLD, endpoint=hub.url).returncode == 0
@@ -139,7 +153,7 @@ def test_no_network_and_nothing_cached_is_told_in_one_line(models: Models) -> No
     alone = models("pull", REPO)
     assert (alone.returncode, alone.stdout) == (69, f"downloading {REPO}\n")
     assert alone.stderr == (
-        f"moshi-speaker: {REPO}: it is not in the cache, and the hub cannot be reached; "
+        f"moshi-speaker: {REPO}: the hub cannot be reached; "
         "check the network, or name a local folder as model.source\n"
     )
 

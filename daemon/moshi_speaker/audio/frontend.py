@@ -115,7 +115,9 @@ class FrontEnd:
     def _run(self) -> None:
         while (block := self._blocks.take()) is not None:
             self._follow(block)
-            self._pending = np.concatenate((self._pending, block.samples))
+            # A driver's sound that is not a number would stay in every filter and model that remembers.
+            sound = block.samples if np.isfinite(block.samples).all() else np.zeros_like(block.samples)
+            self._pending = np.concatenate((self._pending, sound))
             while len(self._pending) >= HOP_SAMPLES:
                 self._hear(self._pending[:HOP_SAMPLES])
                 self._pending = self._pending[HOP_SAMPLES:]

@@ -145,6 +145,13 @@ def _obituary(returncode: int | None, last_line: str) -> EngineError:
         return EngineError(f"the engine process closed its pipe{words}")
     if returncode >= 0:
         return EngineError(f"the engine process ended with exit code {returncode}{words}")
-    name = signal.Signals(-returncode).name
+    name = _signal_name(-returncode)
     remedy = "if nobody did it by hand, memory ran out: take a smaller model" if name == "SIGKILL" else ""
     return EngineError(f"the engine process was killed by {name}{words}", remedy=remedy)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal has none
+        return f"signal {number}"

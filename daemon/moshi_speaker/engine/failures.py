@@ -31,7 +31,12 @@ def tell(error: SpeakerError) -> Failed:
     """The error as a message."""
     names = (base.__name__ for base in type(error).__mro__)
     name = next((name for name in names if name in ERRORS), EngineError.__name__)
-    return Failed(name, error.what[:_LONGEST], error.where[:_LONGEST], error.remedy[:_LONGEST])
+    return Failed(name, *(_clean(part) for part in (error.what, error.where, error.remedy)))
+
+
+def _clean(text: str) -> str:
+    """Fit for the pipe: of bounded length, and without the surrogates of undecodable file names."""
+    return text[:_LONGEST].encode("utf-8", "replace").decode()
 
 
 def restore(failed: Failed) -> SpeakerError:

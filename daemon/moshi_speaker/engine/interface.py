@@ -61,7 +61,10 @@ class Engine(Protocol):
         """Load and warm up. Raises CheckpointError or EngineError."""
 
     def begin(self, session: int) -> None:
-        """Open a session with fresh state; frames fed from now on belong to it."""
+        """Open a session with fresh state; frames fed from now on belong to it.
+
+        A number is used once in the life of an engine: it tells late answers from those that count.
+        """
 
     def feed(self, frame: NDArray[np.float32]) -> None:
         """Send one frame, shape (1920,), of the open session; without a session it is ignored."""

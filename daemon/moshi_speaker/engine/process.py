@@ -87,6 +87,9 @@ class LocalEngine:
     async def start(self) -> EngineInfo:
         """Start the process, load and warm up. Raises CheckpointError or EngineError."""
         child = self._child = await ChildProcess.spawn(self._worker_args)
+        if self._closing:
+            await child.end()
+            raise EngineError("the engine was closed while it started")
         info: asyncio.Future[EngineInfo] = asyncio.get_running_loop().create_future()
         self._info = info
         self._extend_start()

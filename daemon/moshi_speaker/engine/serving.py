@@ -134,7 +134,9 @@ class Worker:
     def _answer(self, frame: Frame, arrived: float) -> None:
         began = self._clock()
         self._fresh = False
-        reply = self._dialogue.step(frame.sound)
+        # A sound that is not a number would stay in the codec's memory for as long as its window.
+        sound = frame.sound if np.isfinite(frame.sound).all() else np.zeros_like(frame.sound)
+        reply = self._dialogue.step(sound)
         timings = Timings((began - arrived) * 1_000, (self._clock() - began) * 1_000)
         self._send(Answer(frame.session, frame.sequence, reply.audio, reply.text, reply.silent, timings))
 

@@ -151,6 +151,11 @@ _EXPECTED = {
     "causal": (True,),
     "kv_repeat": (1,),
     "existing_text_padding_id": (PAD,),
+    "text_card_out": (None,),
+    "depformer_kv_repeat": (1,),
+    "depformer_causal": (True,),
+    "depformer_weights_per_step": (True,),
+    "depformer_multi_linear": (True,),
 }
 _FILE_NAMES = ("moshi_name", "mimi_name", "tokenizer_name", "mimi_config_name")
 
@@ -167,7 +172,7 @@ def model_config(values: Mapping[str, Any], where: str) -> ModelConfig:
                 f"this model needs {feature}, which is not supported yet", where=where
             )
     for key, accepted in _EXPECTED.items():
-        if key in values and values[key] not in accepted:
+        if values.get(key) is not None and values[key] not in accepted:
             raise UnsupportedModelError(f"{key} {values[key]!r} is not supported yet", where=where)
     try:
         lm = _lm_config(values)
@@ -190,36 +195,36 @@ def _file_name(values: Mapping[str, Any], key: str, where: str) -> str | None:
 
 
 def _lm_config(values: Mapping[str, Any]) -> LmConfig:
-    dim = int(values["dim"])
+    dim = _whole(values["dim"])
     hidden_scale = float(values.get("hidden_scale", 4.125))
-    num_codebooks = int(values["n_q"])
-    delays = tuple(int(delay) for delay in values["delays"])
+    num_codebooks = _whole(values["n_q"])
+    delays = tuple(_whole(delay) for delay in values["delays"])
     if len(delays) != num_codebooks + 1:
         raise ValueError(f"delays has {len(delays)} entries, text and {num_codebooks} streams need one each")
     if delays[0] != 0:
         raise ValueError("a delayed text stream")
     return LmConfig(
         dim=dim,
-        num_heads=int(values["num_heads"]),
-        num_layers=int(values["num_layers"]),
-        hidden=gated_hidden(int(hidden_scale * dim)),
-        context=int(values["context"]),
+        num_heads=_whole(values["num_heads"]),
+        num_layers=_whole(values["num_layers"]),
+        hidden=gated_hidden(dim, int(hidden_scale * dim)),
+        context=_whole(values["context"]),
         max_period=float(values["max_period"]),
-        text_card=int(values["text_card"]),
-        card=int(values["card"]),
+        text_card=_whole(values["text_card"]),
+        card=_whole(values["card"]),
         num_codebooks=num_codebooks,
         delays=delays[1:],
         depth=_depth_config(values, hidden_scale),
-        extra_heads=int(values.get("extra_heads_num_heads") or 0),
-        extra_heads_dim=int(values.get("extra_heads_dim") or 6),
+        extra_heads=_whole(values.get("extra_heads_num_heads") or 0),
+        extra_heads_dim=_whole(values.get("extra_heads_dim") or 6),
     )
 
 
 def _depth_config(values: Mapping[str, Any], hidden_scale: float) -> DepthConfig:
-    passes = int(values["dep_q"])
+    passes = _whole(values["dep_q"])
     if passes == 0:
         return DepthConfig(dim=0, num_heads=1, num_layers=0, hidden=0, schedule=())
-    dim = int(values["depformer_dim"])
+    dim = _whole(values["depformer_dim"])
     feedforward = values.get("depformer_dim_feedforward") or int(hidden_scale * dim)
     schedule = values.get("depformer_weights_per_step_schedule") or range(passes)
     low_rank = values.get("depformer_low_rank_embeddings")
@@ -227,12 +232,19 @@ def _depth_config(values: Mapping[str, Any], hidden_scale: float) -> DepthConfig
         raise ValueError(f"depformer_weights_per_step_schedule is shorter than dep_q {passes}")
     return DepthConfig(
         dim=dim,
-        num_heads=int(values["depformer_num_heads"]),
-        num_layers=int(values["depformer_num_layers"]),
-        hidden=gated_hidden(int(feedforward)),
-        schedule=tuple(int(i) for i in schedule[:passes]),
-        low_rank=int(low_rank) if low_rank else None,
+        num_heads=_whole(values["depformer_num_heads"]),
+        num_layers=_whole(values["depformer_num_layers"]),
+        hidden=gated_hidden(dim, _whole(feedforward)),
+        schedule=tuple(_whole(i) for i in schedule[:passes]),
+        low_rank=_whole(low_rank) if low_rank else None,
     )
+
+
+def _whole(value: Any) -> int:  # noqa: ANN401 - whatever stands in the file
+    number = int(value)
+    if number != value or isinstance(value, bool):
+        raise ValueError(f"{value!r} is not a whole number")
+    return number
 
 
 def _check(lm: LmConfig, where: str) -> None:
@@ -241,6 +253,16 @@ def _check(lm: LmConfig, where: str) -> None:
     for dim, heads in ((lm.dim, lm.num_heads), (lm.depth.dim, lm.depth.num_heads)):
         if heads < 1 or dim % heads or (dim // heads) % 2:
             raise CheckpointError(f"{dim} channels do not divide into {heads} heads", where=where)
-    sizes = (lm.dim, lm.num_layers, lm.context, lm.text_card, lm.card, lm.num_codebooks)
+    sizes: tuple[float, ...] = (
+        lm.dim,
+        lm.num_layers,
+        lm.context,
+        lm.max_period,
+        lm.text_card,
+        lm.card,
+        lm.num_codebooks,
+    )
+    if lm.generated:
+        sizes += (lm.depth.dim, lm.depth.num_layers, lm.depth.hidden)
     if min(sizes) < 1 or min((*lm.delays, *lm.depth.schedule)) < 0:
         raise CheckpointError("a size or a delay is not positive", where=where)

@@ -78,7 +78,7 @@ class Dialogue:
         self._decoder = self._mimi.make_decoder_state()
         self._text = self._tokenizer.stream()
         first = self._generator.start()
-        mx.eval(first.text, *self._generator.state_arrays())
+        mx.eval(first.text, *first.raw, *self._generator.state_arrays())
         # Step 0 has no sound of its own; a word that begins in it is told with the first frame.
         self._first_text = self._text.push(_item(first.text))
 

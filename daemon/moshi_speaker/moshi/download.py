@@ -40,12 +40,27 @@ def download(repo: str, revision: str | None, status: Status) -> Path:
     failures = (*hub.errors.HfHubHTTPError.__bases__, OSError, RuntimeError, ValueError)
     try:
         with progress_of(at, status) as bar:
+            _require_hub(hub, repo, revision, at)
             folder = hub.snapshot_download(repo, revision=revision, allow_patterns=_WANTED, tqdm_class=bar)
     except hub.errors.HFValidationError as error:
         raise _not_an_id(repo) from error
     except failures as error:
         raise _failure(error, at, hub.errors) from error
     return Path(folder)
+
+
+def _require_hub(hub: ModuleType, repo: str, revision: str | None, at: str) -> None:
+    """Ask the hub for the repo: to the download, a hub that is out of reach and an old cache are enough."""
+    try:
+        hub.HfApi().repo_info(repo, revision=revision or "main")
+    except (hub.errors.HfHubHTTPError, hub.errors.HFValidationError, ValueError):
+        raise
+    except (*hub.errors.HfHubHTTPError.__bases__, OSError) as error:
+        raise CheckpointError(
+            "the hub cannot be reached",
+            where=at,
+            remedy="check the network, or name a local folder as model.source",
+        ) from error
 
 
 def cached_repos(file_names: tuple[str, ...]) -> list[tuple[str, int]]:
@@ -74,7 +89,7 @@ def _failure(error: BaseException, at: str, kinds: ModuleType) -> CheckpointErro
         (kinds.RevisionNotFoundError, "there is no such revision of this repo", "check the revision"),
         (
             kinds.LocalEntryNotFoundError,
-            "it is not in the cache, and the hub cannot be reached",
+            "the hub cannot be reached",
             "check the network, or name a local folder as model.source",
         ),
     )

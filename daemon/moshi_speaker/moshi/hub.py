@@ -49,8 +49,14 @@ def find(source: str, revision: str | None = None, *, offline: bool = False, sta
             "no such folder", where=source, remedy=f"name a folder or a repo id such as {PUBLISHED[1]}"
         )
     snapshot = cached(source, revision)
-    if snapshot is not None and (offline or _is_whole(snapshot)):
+    if snapshot is not None and _is_whole(snapshot):
         return files_in(snapshot, source)
+    if offline and snapshot is not None:
+        raise CheckpointError(
+            "the download of this model is incomplete, and the network is not to be used",
+            where=source,
+            remedy=f"complete it with a network: moshi-speaker models pull {source}",
+        )
     if offline:
         raise CheckpointError(
             "this model is not in the cache, and the network is not to be used",
@@ -71,13 +77,10 @@ def files_in(folder: Path, name: str) -> ModelFiles:
     config = ModelConfig(MOSHI_7B)
     if config_path.is_file():
         config = model_config(_read_json(config_path), str(config_path))
-    lm = _one_of(folder, [config.moshi_name] if config.moshi_name else list(LM_NAMES), "language model")
-    mimi = _one_of(folder, [config.mimi_name] if config.mimi_name else list(MIMI_PATTERNS), "Mimi codec")
-    tokenizer = _one_of(folder, [config.tokenizer_name or TOKENIZER_PATTERN], "tokenizer")
-    mimi_config = MimiConfig()
-    if config.mimi_config_name:
-        mimi_config = MimiConfig.from_dict(_read_json(folder / config.mimi_config_name))
-    return ModelFiles(name, config, lm, mimi, mimi_config, tokenizer)
+    lm = _one_of(folder, config.moshi_name, LM_NAMES, "language model")
+    mimi = _one_of(folder, config.mimi_name, MIMI_PATTERNS, "Mimi codec")
+    tokenizer = _one_of(folder, config.tokenizer_name, (TOKENIZER_PATTERN,), "tokenizer")
+    return ModelFiles(name, config, lm, mimi, _mimi_config(folder, config.mimi_config_name), tokenizer)
 
 
 def cached_models() -> list[tuple[str, int]]:
@@ -96,13 +99,29 @@ def _is_whole(folder: Path) -> bool:
     return True
 
 
-def _one_of(folder: Path, patterns: list[str], what: str) -> Path:
-    for pattern in patterns:
-        found = sorted(path for path in folder.glob(pattern) if path.is_file())
-        if found:
-            return found[0]
+def _mimi_config(folder: Path, file_name: str | None) -> MimiConfig:
+    if file_name is None:
+        return MimiConfig()
+    path = folder / file_name
+    try:
+        return MimiConfig.from_dict(_read_json(path))
+    except UnsupportedModelError as error:
+        raise UnsupportedModelError(error.what, where=str(path)) from error
+    except CheckpointError as error:
+        raise CheckpointError(error.what, where=str(path)) from error
+
+
+def _one_of(folder: Path, file_name: str | None, patterns: tuple[str, ...], what: str) -> Path:
+    """The file that the configuration names, or else the first one of the usual names."""
+    if file_name is not None:
+        candidates = [folder / file_name]
+    else:
+        candidates = [path for pattern in patterns for path in sorted(folder.glob(pattern))]
+    for path in candidates:
+        if path.is_file():
+            return path
     raise CheckpointError(
-        f"there is no {what} here (looked for {', '.join(patterns)})",
+        f"there is no {what} here (looked for {file_name or ', '.join(patterns)})",
         where=str(folder),
         remedy="give a folder laid out like the published repos",
     )
@@ -111,7 +130,7 @@ def _one_of(folder: Path, patterns: list[str], what: str) -> Path:
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"this is no JSON file: {error}", where=str(path)) from error
     if not isinstance(values, dict):
         raise CheckpointError("this is no JSON object", where=str(path))

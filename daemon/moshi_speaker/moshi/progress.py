@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
@@ -18,7 +19,9 @@ from rich.progress import (
 )
 
 LINE_BYTES = 200_000_000
-"""Without a terminal there is one status line for so many bytes."""
+"""Without a terminal there is one status line for so many bytes …"""
+LINE_S = 30.0
+"""… and one after so many seconds, so that a slow download is not taken for one that hangs."""
 
 Show = Callable[[int, int], None]
 """Told the bytes that are there and the bytes known to be wanted, from any thread."""
@@ -119,13 +122,13 @@ def _bar(progress: Progress, name: str) -> Show:
     return show
 
 
-def _lines(name: str, status: Callable[[str], None]) -> Show:
-    told = 0
+def _lines(name: str, status: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> Show:
+    told, last = 0, clock()
 
     def show(n: int, total: int) -> None:
-        nonlocal told
-        if n // LINE_BYTES > told:
-            told = n // LINE_BYTES
+        nonlocal told, last
+        if n // LINE_BYTES > told or clock() - last >= LINE_S:
+            told, last = n // LINE_BYTES, clock()
             status(f"downloading {name}: {n / 1e9:.1f} of {total / 1e9:.1f} GB")
 
     return show

@@ -50,7 +50,7 @@ def read_header(path: Path) -> dict[str, Tensor]:
             tensors, end = _parse(file.read(length))
     except OSError as error:
         raise CheckpointError(f"cannot be read: {error.strerror}", where=where) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError("this is no safetensors file", where=where, remedy=_FETCH) from error
     if missing := max(0, 8 + length + end - size):
         raise CheckpointError(f"the file is cut off, {missing} bytes are missing", where=where, remedy=_FETCH)

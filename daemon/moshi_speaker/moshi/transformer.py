@@ -32,9 +32,12 @@ class TransformerConfig:
     """SwiGLU and RMSNorm (the language model), or exact GELU, LayerNorm and layer scale (Mimi)."""
 
 
-def gated_hidden(feedforward: int) -> int:
-    """Half width of SwiGLU for a nominal feed-forward width: floor(2 F / 3) (moshi-spec §2.3)."""
-    return 2 * feedforward // 3
+def gated_hidden(dim: int, feedforward: int) -> int:
+    """Half width of SwiGLU for a nominal feed-forward width F: floor(2 F / 3) (moshi-spec §2.3).
+
+    The reference makes an exception of F = 4 dim: 21 dim / 8.
+    """
+    return 21 * dim // 8 if feedforward == 4 * dim else 2 * feedforward // 3
 
 
 # MLX's own activations are compiled functions, which on a CPU run a C++ compiler and leave files behind.

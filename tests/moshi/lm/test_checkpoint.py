@@ -108,6 +108,22 @@ def test_plain_weights_are_cast_and_quantized_ones_are_kept(tmp_path: Path) -> N
     assert model.out_norm.weight.dtype == mx.float32
 
 
+@pytest.mark.parametrize("kind", [mx.float16, mx.float32, mx.bfloat16])
+def test_the_type_of_the_scales_does_not_decide_that_of_the_activations(
+    kind: mx.Dtype, tmp_path: Path
+) -> None:
+    packed, _ = quantized(random_weights(mlx_shapes(MOSHI_LIKE)), MOSHI_LIKE, Q8)
+    scaled = {n: a if a.dtype == mx.uint32 else a.astype(kind) for n, a in packed.items()}
+    model = load_lm(save(tmp_path, scaled), MOSHI_LIKE, mx.bfloat16)
+    audio = [mx.array([0])] * MOSHI_LIKE.num_codebooks
+    assert model.hidden(mx.array([0]), audio, model.make_state(mx.bfloat16)).dtype == mx.bfloat16
+
+
+def test_the_name_of_the_file_does_not_matter(tmp_path: Path) -> None:
+    path = save(tmp_path, random_weights(mlx_shapes(MOSHI_LIKE))).rename(tmp_path / "weights.bin")
+    assert load_lm(path, MOSHI_LIKE, mx.float32).config == MOSHI_LIKE
+
+
 def test_a_missing_tensor_is_named_with_its_shape(tmp_path: Path) -> None:
     weights = random_weights(mlx_shapes(MOSHI_LIKE))
     del weights["transformer.layers.1.gating.linear_in.weight"]

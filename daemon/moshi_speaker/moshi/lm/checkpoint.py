@@ -66,7 +66,7 @@ def load_lm(path: Path, config: LmConfig, dtype: mx.Dtype) -> MoshiLm:
     Quantized matrices stay as they are in the file. Raises as ``check_lm`` does.
     """
     layout = check_lm(path, config)
-    weights = mx.load(str(path))
+    weights = mx.load(str(path), format="safetensors")
     assert isinstance(weights, dict)
     if layout.torch_names:
         weights = from_torch(weights, config)
@@ -79,9 +79,14 @@ def load_lm(path: Path, config: LmConfig, dtype: mx.Dtype) -> MoshiLm:
 
 
 def _cast(name: str, weights: Mapping[str, mx.array], dtype: mx.Dtype) -> mx.array:
-    """Cast what is not quantized; scales and biases stay in the type of the file, to save memory."""
-    quantized = f"{name.rpartition('.')[0]}.scales" in weights
-    return weights[name] if quantized else weights[name].astype(dtype)
+    """Cast to the type of the activations all but the packed weights.
+
+    Only with float32 activations scales and biases stay in the type of the file: that saves memory, and
+    products are float32 all the same.
+    """
+    stem, _, kind = name.rpartition(".")
+    keep = f"{stem}.scales" in weights and (kind == "weight" or dtype == mx.float32)
+    return weights[name] if keep else weights[name].astype(dtype)
 
 
 def _quantization(header: Mapping[str, Tensor], config: LmConfig, where: str) -> Quantization | None:

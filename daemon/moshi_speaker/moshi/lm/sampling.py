@@ -21,6 +21,9 @@ class Sampling:
     """None: another seed for each stream."""
 
 
+GREEDY_BELOW = 1e-4
+"""Temperatures below it count as 0: logits that are divided by less would overflow."""
+
 GREEDY = Sampling(text_temperature=0.0, audio_temperature=0.0)
 
 
@@ -28,7 +31,7 @@ def sampler(temperature: float, top_k: int) -> Sampler:
     """A sampler among the ``top_k`` most likely tokens; temperature 0 takes the most likely one."""
     if temperature < 0 or top_k < 1:
         raise ValueError(f"temperature {temperature} must be 0 or more, top_k {top_k} 1 or more")
-    if temperature == 0 or top_k == 1:
+    if temperature < GREEDY_BELOW or top_k == 1:
         return _most_likely
 
     def sample(logits: mx.array, key: mx.array) -> mx.array:

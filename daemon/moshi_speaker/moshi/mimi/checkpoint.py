@@ -29,7 +29,7 @@ def check_mimi(path: Path, config: MimiConfig) -> int:
 def load_mimi(path: Path, config: MimiConfig, num_codebooks: int) -> Mimi:
     """Load a codec for its first ``num_codebooks`` codebooks, in float32. Raises CheckpointError."""
     check_mimi(path, config)
-    weights = mx.load(str(path))
+    weights = mx.load(str(path), format="safetensors")
     assert isinstance(weights, dict)
     mimi = Mimi(config, num_codebooks)
     single = {name: array.astype(mx.float32) for name, array in weights.items()}
