@@ -120,5 +120,18 @@ def test_a_file_that_is_not_there_and_one_that_cannot_be(tmp_path: Path, tone: T
         read_audio(tmp_path / "none.wav")
     with pytest.raises(AudioFileError, match="No such file"):
         write_wav(tmp_path / "no folder" / "a.wav", tone(440, 0.1))
-    with pytest.raises(AudioFileError, match="directory"):
+    with pytest.raises(AudioFileError, match="this is no file"):
         read_audio(tmp_path)
+
+
+@pytest.mark.parametrize("rate", [1, 8, 3_999, 1_000_000])
+def test_a_rate_that_makes_no_sense_is_refused_before_it_is_converted(tmp_path: Path, rate: int) -> None:
+    path = tmp_path / "odd.wav"
+    write_wav(path, np.zeros(24_000, np.float32), rate)
+    with pytest.raises(AudioFileError, match=f"a rate of {rate} Hz is not supported"):
+        read_audio(path)
+
+
+def test_what_is_no_file_is_not_read() -> None:
+    with pytest.raises(AudioFileError, match="this is no file"):
+        read_audio(Path("/dev/zero"))

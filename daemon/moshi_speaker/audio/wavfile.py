@@ -19,16 +19,19 @@ _EXTENSIBLE = 0xFFFE
 """Format code of a WAV whose real code (1 PCM, 3 float; RFC 2361) stands at offset 24."""
 
 
+MAX_BYTES = 2 * 2**30
+"""A larger file is refused: hours of sound do not fit into memory."""
+RATES = range(4_000, 768_001)
+"""Hertz; other rates are mistakes, and converting from 1 Hz would take gigabytes."""
+
+
 class WavError(ValueError):
     """No WAV file, a broken one, or one in a format that is not supported."""
 
 
 def read_audio(path: Path, rate: int = SAMPLE_RATE) -> Samples:
     """The whole file as mono sound at ``rate``, shape (n,). Raises AudioFileError."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise AudioFileError(error.strerror or "cannot be read", where=str(path)) from error
+    data = _read(path)
     if not data:
         raise AudioFileError("the file is empty", where=str(path), remedy=_REMEDY)
     try:
@@ -37,7 +40,22 @@ def read_audio(path: Path, rate: int = SAMPLE_RATE) -> Samples:
         raise AudioFileError(f"cannot be read as sound: {error}", where=str(path), remedy=_REMEDY) from error
     if not len(sound):
         raise AudioFileError("the file holds no sound", where=str(path), remedy=_REMEDY)
+    if file_rate not in RATES:
+        raise AudioFileError(
+            f"a rate of {file_rate} Hz is not supported", where=str(path), remedy="convert it to 24000 Hz"
+        )
     return convert(sound, file_rate, rate)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.exists() and not path.is_file():
+            raise AudioFileError("this is no file", where=str(path), remedy=_REMEDY)
+        if path.stat().st_size > MAX_BYTES:
+            raise AudioFileError("the file is too large", where=str(path), remedy="give it in parts")
+        return path.read_bytes()
+    except OSError as error:
+        raise AudioFileError(error.strerror or "cannot be read", where=str(path)) from error
 
 
 def write_wav(path: Path, samples: Samples, rate: int = SAMPLE_RATE) -> None:
@@ -142,7 +160,8 @@ def _samples(body: bytes, code: int, bits: int) -> NDArray[np.float32]:
         case (1, 32):
             return (np.frombuffer(body, "<i4") / 2147483648.0).astype(np.float32)
         case (3, 32 | 64):
-            sound = np.frombuffer(body, f"<f{bits // 8}").astype(np.float32)
+            with np.errstate(over="ignore"):  # what overflows is refused as infinite
+                sound = np.frombuffer(body, f"<f{bits // 8}").astype(np.float32)
             if not np.isfinite(sound).all():
                 raise WavError("it holds values that are no numbers")
             return sound
