@@ -28,6 +28,13 @@ def test_a_configuration_that_is_not_there_is_refused(tmp_path: Path) -> None:
         service.install(tmp_path / "none.yaml", dry_run=True, say=print)
 
 
+def test_a_configuration_with_a_mistake_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("audio: {volume: loud}\n")
+    with pytest.raises(ConfigError, match="volume"):
+        service.install(path, dry_run=True, say=lambda line: None)
+
+
 def test_a_dry_run_shows_the_running_interpreter_and_the_absolute_configuration(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,7 +3,8 @@
 import sys
 from pathlib import Path
 
-from moshi_speaker.errors import ConfigError, MissingPartError
+from moshi_speaker.configfile import load
+from moshi_speaker.errors import MissingPartError
 from moshi_speaker.service.account import Account
 from moshi_speaker.service.launchd import LaunchAgent
 from moshi_speaker.service.steps import Say, Steps, run_command
@@ -17,10 +18,11 @@ def install(config: Path | None = None, *, dry_run: bool = False, say: Say) -> N
     """Write the service file and start the service; in a dry run only say what would happen.
 
     Without ``config`` the speaker looks for its file where it always does.
-    Raises ConfigError without that file, MissingPartError without a service manager that answers.
+    Raises ConfigError for a file that is not there or has a mistake in it, MissingPartError without a
+    service manager that answers.
     """
-    if config is not None and not config.is_file():
-        raise ConfigError("no such file", where=str(config), remedy="correct --config")
+    # A service with a mistake in its settings would start, fail and start again.
+    load(config)
     service_of(sys.platform, Steps(run_command, say, dry_run)).install(config and config.absolute())
 
 
