@@ -31,6 +31,8 @@ STABLE_S = 10.0
 """Seconds after which a lost link counts as one that worked: the next delay is the first one again."""
 CONTESTED_LIVES = 3
 """Links shorter than that, in a row, after which another client with our id is the likely reason."""
+QUIET_S = 10.0
+"""Seconds after a bad command in which further ones are only counted."""
 FIRST_DELAY_S = 1.0
 LONGEST_DELAY_S = 30.0
 
@@ -71,6 +73,8 @@ class Link:
         self._abandoned = False
         self._told: dict[str, str] = {}
         self._told_dropped = 0
+        self._bad_commands = 0
+        self._quiet_until = float("-inf")
         self._short_lives = 0
         self._thread = threading.Thread(target=self._run, name="mqtt-link", daemon=True)
 
@@ -202,9 +206,8 @@ class Link:
         try:
             event = parse(self.topics, topic, payload, retained)
         except BadCommand as error:
-            self._tell(topic, str(error))
+            self._tell_bad(str(error))
             return
-        self._told.pop(topic, None)
         if event is not None:
             self._on_command(event)
 
@@ -214,6 +217,16 @@ class Link:
         if self._told.get(subject) != kind:
             self._told[subject] = kind
             _log.warning(line)
+
+    def _tell_bad(self, line: str) -> None:
+        """Log a bad command, but not each one of a flood."""
+        now = self._clock()
+        if now < self._quiet_until:
+            self._bad_commands += 1
+            return
+        more = f" (and {self._bad_commands} more bad commands before)" if self._bad_commands else ""
+        self._quiet_until, self._bad_commands = now + QUIET_S, 0
+        _log.warning("%s%s", line, more)
 
     def _tell_dropped(self) -> None:
         if self._outgoing.dropped > self._told_dropped:
