@@ -4,6 +4,10 @@
 ARGS =
 BIN = .venv/bin
 export PYTHON
+# In the locale C, Python 3.11 cannot find packages below a path with other letters than ASCII's.
+ifneq ($(filter C POSIX,$(LC_ALL)),)
+export LC_ALL = C.UTF-8
+endif
 
 .PHONY: help demo run test check bench clean
 
