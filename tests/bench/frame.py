@@ -8,6 +8,9 @@ import argparse
 from collections.abc import Callable
 from time import perf_counter
 
+import moshi_speaker.moshi  # noqa: F401 - before MLX itself: it settles how MLX computes
+
+# isort: split
 import mlx.core as mx
 import numpy as np
 from rich.console import Console
