@@ -1,3 +1,4 @@
+import asyncio
 import json
 import logging
 import os
@@ -17,7 +18,8 @@ from moshi_speaker import __version__, configfile
 from moshi_speaker.cli import logs, main
 from moshi_speaker.cli.console import say
 from moshi_speaker.errors import DeviceError
-from moshi_speaker.settings import Settings
+from moshi_speaker.settings import MqttSettings, Settings
+from moshi_speaker.speaker import stop_on_signals
 
 HEAVY = ("mlx", "pyaudio", "paho", "numpy", "amqtt", "huggingface_hub", "onnxruntime")
 COMMANDS = ("run", "demo", "talk", "devices", "models", "config", "service")
@@ -101,6 +103,9 @@ def test_the_engine_process_does_not_load_the_command_line() -> None:
         ["demo", "--broker", "host:port"],
         ["demo", "--broker", "host:99999"],
         ["demo", "--broker", ":1883"],
+        ["demo", "--broker", ""],
+        ["demo", "--model", ""],
+        ["talk", "in.wav", "out.wav", "--model", " "],
         ["models", "synth", "x", "--seed", "-1"],
         ["config", "chekc"],
     ],
@@ -155,14 +160,129 @@ def test_a_mistake_of_our_own_exits_1_and_is_logged(
     assert "please report" in caplog.text
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_run_stopped_before_it_handles_signals_exits_0(
     number: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = signal.getsignal(signal.SIGTERM)
+    before = signal.getsignal(number)
     put(monkeypatch, "speaker", run=lambda settings: signal.raise_signal(number))
     assert main(["run"]) == 0
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert signal.getsignal(number) is before
+
+
+def test_run_under_nohup_outlives_its_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    handled: list[object] = []
+
+    def run(settings: Settings) -> None:
+        signal.raise_signal(signal.SIGHUP)
+        handled.append(signal.getsignal(signal.SIGHUP))
+
+    put(monkeypatch, "speaker", run=run)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert main(["run"]) == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert handled == [signal.SIG_IGN]
+
+
+async def test_a_speaker_stops_in_order_when_its_terminal_closes() -> None:
+    stopped = asyncio.Event()
+    stop_on_signals(stopped.set)
+    loop = asyncio.get_running_loop()
+    try:
+        signal.raise_signal(signal.SIGHUP)
+        await asyncio.wait_for(stopped.wait(), 10.0)
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.remove_signal_handler(number)
+
+
+def test_an_interruption_while_the_program_loads_is_quiet() -> None:
+    code = (
+        "import signal, sys\nfrom moshi_speaker.__main__ import main\n"
+        "class Interrupting:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'moshi_speaker.cli':\n"
+        "            signal.raise_signal(signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupting())\nsys.exit(main())"
+    )
+    done = python("-c", code, "--version")
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+# --- What is printed ----------------------------------------------------------------------------
+
+
+def shell(line: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """Let bash run a line; ``$SPEAKER`` is the program, and the exit code that of the first in a pipe."""
+    own = {"PYTHONPATH": str(Path(moshi_speaker.__file__).parents[1])}
+    own["SPEAKER"] = f"{sys.executable} -m moshi_speaker"
+    return subprocess.run(
+        ["bash", "-c", f"{line}; exit ${{PIPESTATUS[0]}}"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **own, **environment},
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+@pytest.mark.parametrize("command", ["config show", "--help", "--version"])
+def test_a_full_disk_behind_stdout_is_one_line(command: str) -> None:
+    done = shell(f"$SPEAKER {command} > /dev/full")
+    assert done.returncode == 1
+    expected = "moshi-speaker: standard output: No space left on device; print to another place\n"
+    assert done.stderr == expected
+
+
+def test_a_reader_that_has_gone_ends_it_quietly() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as nobody:
+        done = subprocess.run(
+            [sys.executable, "-m", "moshi_speaker", "config", "schema"],
+            stdout=nobody,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(Path(moshi_speaker.__file__).parents[1])},
+            timeout=60,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.mark.parametrize("stream", [">&-", "2>&-"])
+def test_a_closed_stream_is_no_mistake(stream: str) -> None:
+    assert shell(f"$SPEAKER config show {stream}").returncode == 0
+
+
+def test_what_the_encoding_lacks_is_printed_as_question_marks(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("speaker: {name: Küche}\n", "utf-8")
+    done = shell(f"$SPEAKER config show -c {path}", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "name: K?che" in done.stdout
+
+
+# --- Models and devices -------------------------------------------------------------------------
+
+
+def test_devices_without_any_says_what_helps(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("moshi_speaker.audio.device.list_devices", list)
+    assert main(["devices"]) == 0
+    said = capsys.readouterr()
+    assert said.out == "default microphone: none\ndefault loudspeaker: none\n"
+    assert "moshi-speaker: there is no microphone; connect one, or look at" in said.err
+
+
+def test_demo_says_how_much_it_logs_without_being_told(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["demo", "--help"])
+    said = re.sub(r"[│\s]+", " ", capsys.readouterr().out)
+    assert "without it warnings" in said
+    assert "speaker.log_level" not in said
 
 
 def test_other_commands_that_are_interrupted_exit_130(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,7 +326,23 @@ def test_demo_takes_the_address_of_a_broker(
     seen: dict[str, object] = {}
     put(monkeypatch, "demo", run_demo=lambda **options: seen.update(options))
     assert main(["demo", "--mic", "--model", "./m", "--broker", written, "--out", "a.wav"]) == 0
-    assert seen == {"mic": True, "model": "./m", "broker": address, "out": Path("a.wav"), "say": say}
+    mqtt = MqttSettings(host=address[0], port=address[1])
+    assert seen == {"mic": True, "model": "./m", "mqtt": mqtt, "out": Path("a.wav"), "say": say}
+
+
+def test_demo_takes_the_broker_of_a_configuration_and_the_command_line_wins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("mqtt: {host: a, port: 1885, username: me, password: p, tls: {enabled: true}}\n")
+    seen: list[MqttSettings] = []
+    put(monkeypatch, "demo", run_demo=lambda mqtt, **_: seen.append(mqtt))
+    assert main(["demo", "--config", str(path)]) == 0
+    assert main(["demo", "--config", str(path), "--broker", "b"]) == 0
+    assert [(mqtt.host, mqtt.port, mqtt.username, mqtt.tls.enabled) for mqtt in seen] == [
+        ("a", 1885, "me", True),
+        ("b", None, "me", True),
+    ]
 
 
 # --- config -------------------------------------------------------------------------------------

@@ -2,14 +2,19 @@
 
 import sys
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C while the program still loads: 128 + SIGINT, as shells have it."""
+
 
 def main() -> int:
     """Run the command line; the exit code."""
-    from moshi_speaker.cli import (
-        main as command_line,
-    )  # not in the engine's process, which imports this module
+    try:
+        # Not in the engine's process, which imports this module.
+        from moshi_speaker.cli import main as command_line
 
-    return command_line()
+        return command_line()
+    except KeyboardInterrupt:
+        return INTERRUPTED
 
 
 if __name__ == "__main__":

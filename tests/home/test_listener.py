@@ -25,7 +25,8 @@ class Ear:
     def __init__(self, port: int) -> None:
         self.heard: queue.Queue[Message] = queue.Queue()
         settings = MqttSettings(host="127.0.0.1", port=port)
-        self.listener = Listener(settings, "ear", lambda *message: self.heard.put(message))
+        self.ends: queue.Queue[MissingPartError] = queue.Queue()
+        self.listener = Listener(settings, "ear", lambda *message: self.heard.put(message), self.ends.put)
 
     def next(self) -> Message:
         return self.heard.get(timeout=PATIENCE_S)
@@ -79,13 +80,38 @@ def test_after_its_end_it_hears_nothing_and_no_thread_is_left(
         assert not thread.is_alive()
     speaker.publish("house/hall", "too late")
     assert ear.heard.empty()
+    assert ear.ends.empty()
+
+
+def test_it_tells_that_the_broker_went_away(ear: Ear, mosquitto: Mosquitto) -> None:
+    mosquitto.kill()
+    error = ear.ends.get(timeout=PATIENCE_S)
+    assert str(error).startswith(f"the MQTT broker 127.0.0.1:{mosquitto.port} went away; ")
+
+
+def test_it_has_the_broker_forget_what_was_retained(
+    ear: Ear, mosquitto: Mosquitto, watch: Callable[..., Any]
+) -> None:
+    speaker = watch(mosquitto.port)
+    speaker.publish("house/hall", "before", retain=True)
+    speaker.publish("house/attic", "kept", retain=True)
+    assert {ear.next()[1], ear.next()[1]} == {b"before", b"kept"}
+    ear.listener.clear(["house/hall"])
+    assert ear.next() == ("house/hall", b"", False)
+    late = Ear(mosquitto.port)
+    late.listener.open("house/#")
+    assert late.next() == ("house/attic", b"kept", True)
+    speaker.publish("house/cellar", "now")
+    assert late.next() == ("house/cellar", b"now", False)
+    late.listener.close()
 
 
 def test_a_broker_that_is_not_there_is_named(mosquitto: Mosquitto) -> None:
     mosquitto.stop()
     ear = Ear(mosquitto.port)
-    with pytest.raises(MissingPartError, match=f"127.0.0.1:{mosquitto.port}"):
+    with pytest.raises(MissingPartError, match=f"127.0.0.1:{mosquitto.port}") as caught:
         ear.listener.open("house/#")
+    assert "talk goes on" not in str(caught.value)
 
 
 def test_a_server_that_is_no_broker_is_not_waited_for_long(

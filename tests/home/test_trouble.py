@@ -63,3 +63,7 @@ def test_a_lost_link_and_an_absent_broker_are_one_trouble() -> None:
 
 def test_a_contested_link_names_the_client_id() -> None:
     assert "no other client has the id twin" in trouble.contested("twin", AT).line
+
+
+def test_whether_talk_goes_on_is_for_others_to_say() -> None:
+    assert "talk goes on" not in trouble.unanswered(AT).line

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from moshi_speaker.cli.console import say
+from moshi_speaker.errors import UsageError
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -19,6 +20,12 @@ def pull(source: Source, revision: Revision = None) -> None:
     """Download a model into the Hugging Face cache."""
     from moshi_speaker.moshi import hub
 
+    if Path(source).expanduser().is_dir():
+        raise UsageError(
+            "this is a folder; only a repo needs to be downloaded",
+            where=source,
+            remedy=f"name it as model.source, or check it: moshi-speaker models verify {source}",
+        )
     files = hub.pull(source, revision, status=say)
     say(f"{source} is in {files.lm.parent}")
 

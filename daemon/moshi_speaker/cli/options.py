@@ -24,9 +24,19 @@ ConfigOption = Annotated[
 LevelOption = Annotated[
     Level | None, typer.Option("--log-level", help="How much to log; without it speaker.log_level.")
 ]
+
+
+def _named(model: str | None) -> str | None:
+    if model is not None and not model.strip():
+        raise typer.BadParameter("a repo id or a folder is needed")
+    return model
+
+
 ModelOption = Annotated[
     str | None,
-    typer.Option("--model", "-m", metavar="SRC", help="Hugging Face repo id or local folder."),
+    typer.Option(
+        "--model", "-m", metavar="SRC", help="Hugging Face repo id or local folder.", callback=_named
+    ),
 ]
 
 

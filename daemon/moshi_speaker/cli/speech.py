@@ -4,25 +4,33 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from moshi_speaker.cli import logs
-from moshi_speaker.cli.console import say
-from moshi_speaker.cli.options import ConfigOption, LevelOption, ModelOption, settings_of
+from moshi_speaker.cli.console import complain, say
+from moshi_speaker.cli.options import ConfigOption, Level, LevelOption, ModelOption, settings_of
+from moshi_speaker.errors import DeviceError
+
+if TYPE_CHECKING:
+    from moshi_speaker.audio.selection import Direction
 
 
 @contextmanager
 def _until_stopped() -> Iterator[None]:
-    """Ctrl-C and SIGTERM end the block in peace, also before its own handlers are in place."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Ctrl-C, SIGTERM and a closed terminal end the block in peace, also before it has handlers itself."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:  # as ``nohup`` leaves it
+            signal.signal(number, signal.default_int_handler)
     try:
         yield
     except KeyboardInterrupt:
         pass
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _broker(text: str) -> tuple[str, int | None]:
@@ -55,15 +63,28 @@ def demo(
         Path,
         typer.Option("--out", metavar="FILE", help="Save what was played as this WAV file.", dir_okay=False),
     ] = Path("demo-out/moshi.wav"),
-    log_level: LevelOption = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config", "-c", metavar="FILE", help="Use the broker of the mqtt section of this file."
+        ),
+    ] = None,
+    log_level: Annotated[
+        Level | None, typer.Option("--log-level", help="How much to log; without it warnings.")
+    ] = None,
 ) -> None:
     """Show one whole talk from wake word to silence; needs no microphone, broker or weights."""
-    address = _broker(broker) if broker else None
+    address = None if broker is None else _broker(broker)
     with _until_stopped():
-        logs.set_up(log_level or "warning")
-        from moshi_speaker import demo
+        # That the broker went away ends the demo, and is said then.
+        logs.set_up(log_level or "warning", quiet=() if log_level else ("moshi_speaker.home.link",))
+        from moshi_speaker import configfile, demo
+        from moshi_speaker.settings import MqttSettings
 
-        demo.run_demo(mic=mic, model=model, broker=address, out=out, say=say)
+        mqtt = configfile.load(config).mqtt if config else MqttSettings()
+        if address is not None:
+            mqtt = mqtt.model_copy(update={"host": address[0], "port": address[1]})
+        demo.run_demo(mic=mic, model=model, mqtt=mqtt, out=out, say=say)
 
 
 def talk(
@@ -82,6 +103,7 @@ def talk(
 def devices() -> None:
     """List microphones and loudspeakers; part of a name is enough for the settings."""
     from moshi_speaker.audio.device import list_devices
+    from moshi_speaker.audio.selection import choose
 
     found = list_devices()
     for device in found:
@@ -91,3 +113,9 @@ def devices() -> None:
         ("loudspeaker", [d.name for d in found if d.default_output]),
     ):
         say(f"default {name}: {default[0] if default else 'none'}")
+    directions: tuple[Direction, ...] = ("input", "output")
+    for direction in directions:
+        try:
+            choose(found, None, direction)
+        except DeviceError as error:
+            complain(str(error))

@@ -123,7 +123,7 @@ class Link:
         found = self._try_versions()
         while not self._closing:
             if found is not None:
-                self._tell("link", found.line, kind=found.kind)
+                self._tell("link", f"{found.line}; talk goes on without it", kind=found.kind)
             delay = self._backoff.next()
             with self._changed:
                 if self._changed.wait_for(lambda: self._closing, delay):

@@ -1,22 +1,37 @@
 """Another client at the broker, that hears what a speaker publishes."""
 
 import threading
+from collections.abc import Callable, Iterable
 
 from moshi_speaker.errors import MissingPartError
 from moshi_speaker.home import tls
 from moshi_speaker.home.connection import MQTT_311, Connection, Hear
+from moshi_speaker.home.payloads import Message
 from moshi_speaker.settings import MqttSettings
 
 CONNECT_S = 5.0
 """Seconds for the broker to let us in."""
+CLEAR_S = 2.0
+"""Seconds for the broker to confirm that it forgot what it retained."""
 
 
 class Listener:
     """Subscribed as long as it is open; speaks MQTT 3.1.1, which every broker does."""
 
-    def __init__(self, settings: MqttSettings, client_id: str, hear: Hear) -> None:
-        """``hear`` is called from another thread. Raises ConfigError for an unusable TLS file."""
+    def __init__(
+        self,
+        settings: MqttSettings,
+        client_id: str,
+        hear: Hear,
+        ended: Callable[[MissingPartError], None],
+    ) -> None:
+        """``hear`` and ``ended`` are called from other threads, ``ended`` when the broker goes away.
+
+        Raises ConfigError for an unusable TLS file.
+        """
         self._changed = threading.Condition()
+        self._closing = False
+        self._ended = ended
         self._connection = Connection(
             settings,
             client_id,
@@ -27,6 +42,11 @@ class Listener:
             hear=hear,
             complain=lambda subject, line: None,
         )
+
+    @property
+    def address(self) -> str:
+        """``host:port`` of the broker."""
+        return self._connection.address
 
     def open(self, topic_filter: str) -> None:
         """Connect and subscribe; blocks for a moment. Raises MissingPartError if the broker is not there."""
@@ -42,7 +62,31 @@ class Listener:
             line = trouble.line if trouble else f"the MQTT broker {self._connection.address} does not answer"
             raise MissingPartError(line)
         self._connection.subscribe([topic_filter])
+        threading.Thread(target=self._await_end, name="mqtt-listener", daemon=True).start()
+
+    def clear(self, topics: Iterable[str]) -> None:
+        """Have the broker forget what it retains on these topics; blocks for a moment."""
+        for topic in topics:
+            self._connection.send(Message(topic, "", qos=1, retain=True))
+        with self._changed:
+            self._changed.wait_for(
+                lambda: not self._connection.unanswered or self._connection.ended is not None, CLEAR_S
+            )
 
     def close(self) -> None:
         """Hang up. May be called twice."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
         self._connection.close(orderly=self._connection.greeted)
+
+    def _await_end(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._closing or self._connection.ended is not None)
+            if self._closing:
+                return
+        self._ended(
+            MissingPartError(
+                f"the MQTT broker {self.address} went away", remedy="check that it runs, and start again"
+            )
+        )

@@ -88,6 +88,20 @@ class Topics:
         return f"{self.problem}/attributes"
 
     @property
+    def retained(self) -> tuple[str, ...]:
+        """Every topic on which the broker keeps what we last published."""
+        return (
+            self.availability,
+            self.state,
+            self.conversation,
+            self.conversation_attributes,
+            self.mute,
+            self.volume,
+            self.problem,
+            self.problem_attributes,
+        )
+
+    @property
     def commands(self) -> tuple[str, ...]:
         """Every topic that we listen to."""
         return (self.conversation_set, self.mute_set, self.volume_set)

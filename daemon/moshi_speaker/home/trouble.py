@@ -75,4 +75,4 @@ def contested(client_id: str, address: str) -> Trouble:
 
 
 def _trouble(kind: str, address: str, what: str, remedy: str, *, other_version: bool = False) -> Trouble:
-    return Trouble(kind, f"MQTT broker {address}: {what}; {remedy}; talk goes on without it", other_version)
+    return Trouble(kind, f"MQTT broker {address}: {what}; {remedy}", other_version)
