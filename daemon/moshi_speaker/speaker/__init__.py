@@ -9,7 +9,7 @@ from moshi_speaker.settings import Settings
 
 
 def run(settings: Settings) -> None:
-    """Run the speaker with the real parts until SIGINT or SIGTERM. Raises SpeakerError."""
+    """Run the speaker with the real parts until SIGINT, SIGTERM or SIGHUP. Raises SpeakerError."""
     asyncio.run(_run(settings))
 
 
@@ -30,7 +30,10 @@ async def _run(settings: Settings) -> None:
 
 
 def stop_on_signals(stop: Callable[[], None]) -> None:
-    """Call ``stop`` in the running event loop at each SIGINT and SIGTERM."""
+    """Call ``stop`` in the running event loop at each SIGINT, SIGTERM, and SIGHUP unless that is ignored."""
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as ``nohup`` leaves it
+        numbers.append(signal.SIGHUP)
+    for number in numbers:
         loop.add_signal_handler(number, stop)
