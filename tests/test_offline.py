@@ -11,8 +11,8 @@ import pytest
 from moshi_speaker import offline
 from moshi_speaker.audio.frames import FRAME_SAMPLES, SAMPLE_RATE, Samples
 from moshi_speaker.audio.wavfile import read_audio, write_wav
-from moshi_speaker.errors import AudioFileError, CheckpointError
-from moshi_speaker.settings import Settings
+from moshi_speaker.errors import AudioFileError, CheckpointError, UsageError
+from moshi_speaker.settings import ModelSettings, Settings
 
 QUESTION = Path(__file__).parent / "data" / "clips" / "hey_jarvis_question.wav"
 TIMED = re.compile(r" *\d+\.\d s  \S.*")
@@ -111,7 +111,40 @@ def test_an_output_that_cannot_be_written_is_told_before_the_model_loads(clip: P
     out = tmp_path / "no such folder" / "out.wav"
     with pytest.raises(AudioFileError) as caught:
         talk(clip, out, tmp_path / "no model")
-    assert str(caught.value) == f"{out}: No such file or directory"
+    assert str(caught.value) == f"{out}: No such file or directory; make the folder {out.parent} first"
+
+
+def test_the_recording_is_never_overwritten(clip: Path, tmp_path: Path) -> None:
+    before = clip.read_bytes()
+    link = tmp_path / "link.wav"
+    link.symlink_to(clip)
+    for out in (clip, link):
+        with pytest.raises(UsageError, match="the recording itself"):
+            talk(clip, out, tmp_path / "no model")
+    assert clip.read_bytes() == before
+
+
+def test_a_model_that_is_not_there_leaves_no_empty_answer(clip: Path, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError):
+        talk(clip, tmp_path / "out.wav", tmp_path / "no model")
+    assert not (tmp_path / "out.wav").exists()
+
+
+def test_a_revision_in_the_settings_is_not_that_of_another_model(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[ModelSettings] = []
+
+    def load(settings: ModelSettings, status: object) -> None:
+        seen.append(settings)
+        raise CheckpointError("enough")
+
+    monkeypatch.setattr("moshi_speaker.moshi.dialogue.load", load)
+    settings = Settings.model_validate({"model": {"source": "a/a", "revision": "mine"}})
+    for model in (None, "b/b"):
+        with pytest.raises(CheckpointError):
+            offline.talk(clip, tmp_path / "o.wav", model=model, settings=settings, say=lambda line: None)
+    assert [(model.source, model.revision) for model in seen] == [("a/a", "mine"), ("b/b", None)]
 
 
 def test_a_model_that_is_not_there_spares_what_was_written_before(clip: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """``talk``: Moshi answers a sound file, as fast as the machine can; no device, broker or wake word."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,7 +10,8 @@ from moshi_speaker.audio.activity import LevelGate, level_dbfs
 from moshi_speaker.audio.frames import FRAME_SAMPLES, FRAME_SECONDS, Samples
 from moshi_speaker.audio.wavfile import WavWriter, read_audio, require_writable
 from moshi_speaker.conversation.utterance import Utterance, add_frame, flush
-from moshi_speaker.settings import Settings
+from moshi_speaker.errors import AudioFileError, UsageError
+from moshi_speaker.settings import ModelSettings, Settings
 
 MAX_ANSWER_S = 20.0
 """Seconds that Moshi may go on after the end of the file."""
@@ -23,15 +25,15 @@ def talk(sound_in: Path, sound_out: Path, *, model: str | None, settings: Settin
     """Let Moshi hear ``sound_in`` and go on until it is silent; its voice goes to ``sound_out``.
 
     Each utterance is said with the time at which it began, in seconds of the output.
-    Raises AudioFileError for what is no sound or cannot be written, CheckpointError for a model that is
-    not there.
+    Raises AudioFileError for what is no sound or cannot be written, UsageError where both are one file,
+    CheckpointError for a model that is not there.
     """
     sound = read_audio(sound_in)
-    require_writable(sound_out)
+    _require_place(sound_in, sound_out)
     # Imported here: only this command runs the model in its own process.
     from moshi_speaker.moshi.dialogue import load
 
-    source = settings.model if model is None else settings.model.model_copy(update={"source": model})
+    source = settings.model if model is None else _another(settings.model, model)
     dialogue = load(source, say)
     utterance, began = Utterance(), 0.0
     gate = LevelGate(off_s=QUIET_S)
@@ -51,6 +53,31 @@ def talk(sound_in: Path, sound_out: Path, *, model: str | None, settings: Settin
     for text in flush(utterance):
         say(_line(began, text))
     say(f"Moshi's voice is in {sound_out}")
+
+
+def _another(settings: ModelSettings, source: str) -> ModelSettings:
+    """Another model; a revision of the one in the settings says nothing about it."""
+    return settings.model_copy(update={"source": source, "revision": None})
+
+
+def _require_place(sound_in: Path, sound_out: Path) -> None:
+    """Find out before the model loads whether the answer can be written, and leave no trace of it."""
+    if sound_out.exists() and sound_out.samefile(sound_in):
+        raise UsageError(
+            "this is the recording itself, which would be lost",
+            where=str(sound_out),
+            remedy="name another file for Moshi's voice",
+        )
+    is_new = not os.path.lexists(sound_out)
+    try:
+        require_writable(sound_out)
+    except AudioFileError as error:
+        remedy = (
+            "name another file" if sound_out.parent.is_dir() else f"make the folder {sound_out.parent} first"
+        )
+        raise AudioFileError(error.what, where=error.where, remedy=remedy) from error
+    if is_new:
+        sound_out.unlink()
 
 
 def _frames(sound: Samples) -> Iterator[Samples]:
