@@ -108,6 +108,22 @@ def test_no_network_and_nothing_cached(words: tuple[str, ...], sound: Path, tmp_
     assert line.startswith("kyutai/moshiko-mlx-q8: the hub cannot be reached; ")
 
 
+def test_a_source_that_is_no_repo_is_not_downloaded(tmp_path: Path) -> None:
+    line = complaint("models", "pull", "../noise", home=tmp_path, code=69, **NO_HUB)
+    assert line.startswith("../noise: this is no repo id; ")
+
+
+def test_a_local_folder_needs_no_download(tmp_path: Path) -> None:
+    line = complaint("models", "pull", tmp_path, home=tmp_path, code=2, **NO_HUB)
+    assert line.startswith(f"{tmp_path}: this is a folder; only a repo needs to be downloaded; ")
+
+
+def test_a_model_for_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    line = complaint("models", "synth", "file/model", home=tmp_path, code=2)
+    assert line.startswith("file/model: the model cannot be written: Not a directory; ")
+
+
 def test_a_demo_without_its_model_is_one_line(tmp_path: Path) -> None:
     line = complaint("demo", "--model", tmp_path, home=tmp_path, code=69)
     assert line.startswith(f"{tmp_path}: there is no language model here ")

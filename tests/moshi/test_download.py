@@ -202,3 +202,15 @@ def read_all(screen: int) -> str:
     finally:
         os.close(screen)
     return content.decode()
+
+
+def test_a_cache_that_cannot_be_written_is_no_reason_to_try_again(
+    hub: Hub, cache: Path, models: Models
+) -> None:
+    cache.touch()
+    with hub.running():
+        done = models("pull", REPO, endpoint=hub.url)
+    assert done.returncode == 69
+    assert done.stderr.count("\n") == 1
+    assert "the cache cannot be used: [Errno " in done.stderr
+    assert "HF_HOME" in done.stderr

@@ -1,5 +1,6 @@
 """The Hugging Face hub and its cache; the one user of ``huggingface_hub``."""
 
+import errno
 import logging
 import os
 from collections.abc import Callable
@@ -13,6 +14,8 @@ Status = Callable[[str], None]
 """Told, in a few words, what is going on."""
 
 _WANTED = ["*.safetensors", "*.model", "*.json"]
+_CACHE_ERRORS = {errno.EACCES, errno.EEXIST, errno.ENOSPC, errno.ENOTDIR, errno.EPERM, errno.EROFS}
+"""No second try mends these."""
 
 
 def cached(repo: str, revision: str | None) -> Path | None:
@@ -25,7 +28,7 @@ def cached(repo: str, revision: str | None) -> Path | None:
     except hub.errors.LocalEntryNotFoundError:
         return None
     except hub.errors.HFValidationError as error:
-        raise _not_an_id(repo) from error
+        raise not_an_id(repo) from error
 
 
 def download(repo: str, revision: str | None, status: Status) -> Path:
@@ -43,7 +46,7 @@ def download(repo: str, revision: str | None, status: Status) -> Path:
             _require_hub(hub, repo, revision, at)
             folder = hub.snapshot_download(repo, revision=revision, allow_patterns=_WANTED, tqdm_class=bar)
     except hub.errors.HFValidationError as error:
-        raise _not_an_id(repo) from error
+        raise not_an_id(repo) from error
     except failures as error:
         raise _failure(error, at, hub.errors) from error
     return Path(folder)
@@ -56,6 +59,8 @@ def _require_hub(hub: ModuleType, repo: str, revision: str | None, at: str) -> N
     except (hub.errors.HfHubHTTPError, hub.errors.HFValidationError, ValueError):
         raise
     except (*hub.errors.HfHubHTTPError.__bases__, OSError) as error:
+        if _is_of_cache(error):  # a token is looked for there
+            raise
         raise CheckpointError(
             "the hub cannot be reached",
             where=at,
@@ -96,6 +101,12 @@ def _failure(error: BaseException, at: str, kinds: ModuleType) -> CheckpointErro
     for kind, what, remedy in known:
         if isinstance(error, kind):
             return CheckpointError(what, where=at, remedy=remedy)
+    if _is_of_cache(error):
+        return CheckpointError(
+            f"the cache cannot be used: {error}",
+            where=at,
+            remedy="set HF_HOME to a folder that this user may write, on a disk with room",
+        )
     first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
     return CheckpointError(
         f"the download broke off: {first_line}",
@@ -104,7 +115,12 @@ def _failure(error: BaseException, at: str, kinds: ModuleType) -> CheckpointErro
     )
 
 
-def _not_an_id(repo: str) -> CheckpointError:
+def _is_of_cache(error: BaseException) -> bool:
+    return isinstance(error, OSError) and error.errno in _CACHE_ERRORS
+
+
+def not_an_id(repo: str) -> CheckpointError:
+    """The error for what is no repo id."""
     return CheckpointError("this is no repo id", where=repo, remedy="one looks like kyutai/moshiko-mlx-q8")
 
 

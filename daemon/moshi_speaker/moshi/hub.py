@@ -8,7 +8,7 @@ from typing import Any
 
 from moshi_speaker.errors import CheckpointError, UnsupportedModelError
 from moshi_speaker.moshi.config import MOSHI_7B, ModelConfig, model_config
-from moshi_speaker.moshi.download import Status, cached, cached_repos, download
+from moshi_speaker.moshi.download import Status, cached, cached_repos, download, not_an_id
 from moshi_speaker.moshi.mimi.config import MimiConfig
 
 LM_NAMES = ("model.safetensors", "model.q8.safetensors", "model.q4.safetensors")
@@ -68,6 +68,8 @@ def find(source: str, revision: str | None = None, *, offline: bool = False, sta
 
 def pull(source: str, revision: str | None = None, *, status: Status) -> ModelFiles:
     """Download a repo into the cache, or complete and refresh it. Raises CheckpointError."""
+    if not _REPO_ID.match(source):
+        raise not_an_id(source)
     return files_in(download(source, revision, status), source)
 
 

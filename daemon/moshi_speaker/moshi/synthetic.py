@@ -14,6 +14,7 @@ import mlx.core as mx
 import numpy as np
 from numpy.typing import NDArray
 
+from moshi_speaker.errors import UsageError
 from moshi_speaker.moshi.config import MOSHI_7B, DepthConfig, LmConfig
 from moshi_speaker.moshi.lm.layout import Q4, Q8, Quantization, mlx_shapes, torch_shapes
 from moshi_speaker.moshi.mimi.config import (
@@ -76,8 +77,21 @@ RECIPES = {"tiny": Recipe(quantization=Q8), "7b-q4": FULL_7B_Q4}
 
 
 def write_checkpoint(folder: Path, recipe: Recipe | None = None) -> None:
-    """Write all files of a model into a folder, which is made if need be; existing ones are replaced."""
-    recipe = recipe or Recipe()
+    """Write all files of a model into a folder, which is made if need be; existing ones are replaced.
+
+    Raises UsageError when the folder cannot be written.
+    """
+    try:
+        _write(folder, recipe or Recipe())
+    except OSError as error:
+        raise UsageError(
+            f"the model cannot be written: {error.strerror or error}",
+            where=str(error.filename or folder),
+            remedy="name a folder that this user may write, on a disk with room",
+        ) from error
+
+
+def _write(folder: Path, recipe: Recipe) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     train_tokenizer(folder / TOKENIZER_NAME, recipe.lm.text_card)
     _write_codec(folder / MIMI_NAME, recipe)
