@@ -4,16 +4,25 @@ import logging
 import queue
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
+from moshi_speaker.events import Event
+from moshi_speaker.home.backoff import Backoff
+from moshi_speaker.home.link import Link
+from moshi_speaker.settings import MqttSettings
+
 PATIENCE_S = 10.0
+Commands = queue.Queue[Event]
+OpenLink = Callable[..., Link]
 
 
 @dataclass(frozen=True)
@@ -156,3 +165,26 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 def _openssl(*arguments: str | Path) -> None:
     subprocess.run(["openssl", *arguments], check=True, capture_output=True)
+
+
+@pytest.fixture
+def commands() -> Commands:
+    """Events that the link made of commands."""
+    return queue.Queue()
+
+
+@pytest.fixture
+def open_link(commands: Commands) -> Iterator[OpenLink]:
+    """Starts links to a port, with further MQTT settings."""
+    opened: list[Link] = []
+
+    def open_one(port: int, **settings: Any) -> Link:  # noqa: ANN401 (any setting)
+        mqtt = MqttSettings.model_validate({"host": "127.0.0.1", "port": port, **settings})
+        link = Link(mqtt, "kitchen", commands.put, time.monotonic, Backoff(0.05, 0.2))
+        opened.append(link)
+        link.start()
+        return link
+
+    yield open_one
+    for link in opened:
+        link.close(PATIENCE_S)
