@@ -37,10 +37,10 @@ class Lines:
         """Everything so far."""
         return "".join(self._lines)
 
-    def expect(self, pattern: str) -> str:
+    def expect(self, pattern: str, *, within_s: float = PATIENCE_S) -> str:
         """Wait for a line that matches; one that came before counts too."""
         with self._changed:
-            found = self._changed.wait_for(lambda: self._find(pattern) or self._ended, PATIENCE_S)
+            found = self._changed.wait_for(lambda: self._find(pattern) or self._ended, within_s)
             line = self._find(pattern)
         assert found and line is not None, f"no line matches {pattern!r}:\n{self.text}"
         return line

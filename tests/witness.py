@@ -51,12 +51,14 @@ class Witness:
         self._client.loop_start()
         assert subscribed.wait(PATIENCE_S)
 
-    def expect(self, topic: str, payload: str | None = None, **fields: object) -> Heard:
+    def expect(
+        self, topic: str, payload: str | None = None, *, within_s: float = PATIENCE_S, **fields: object
+    ) -> Heard:
         """Wait for a message with this payload, or these fields, that came after the last one expected.
 
         Fails at once when the speaker goes offline before it.
         """
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + within_s
         with self._changed:
             while True:
                 for heard in self._unread():

@@ -1,10 +1,10 @@
 """A speaker in a room of its own: virtual sound card, real wake word, small model, mosquitto, a witness."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import yaml
@@ -17,9 +17,14 @@ from tests.room.soundcard import SoundCard, read_recording
 from tests.witness import Witness
 
 Section = dict[str, Any]
+T = TypeVar("T")
 
 CLOSED_PORT = 9
 """Nobody listens at the port of the discard service nowadays."""
+QUESTION = Path(__file__).parents[1] / "data" / "clips" / "hey_jarvis_question.wav"
+"""The wake word and a question in one breath."""
+HEARD_S = 15.0
+"""Seconds after which a wake word counts as not heard."""
 LINGER_S = 0.8
 """Seconds after which the last earcon has sounded."""
 
@@ -41,6 +46,8 @@ class Room:
         self._port = port
         self._model = model
         self._count = 0
+        self.repeats = 0
+        """How often the wake word had to be said again."""
         self._pause = folder / "pause.wav"
         write_wav(self._pause, np.zeros(round(LINGER_S * SAMPLE_RATE), np.float32))
 
@@ -56,6 +63,20 @@ class Room:
             Program("run", "--config", path, home=self.folder, environment=self.card.environment) as program,
         ):
             yield Speaker(program, witness)
+
+    def wake(self, heard: Callable[[], T]) -> T:
+        """Say the wake word and a question in one breath; once more if it was not ``heard``.
+
+        The virtual sound card loses a word now and then, as a noisy room does; more than that is a fault.
+        """
+        self.card.speak(QUESTION)
+        try:
+            return heard()
+        except AssertionError:
+            self.repeats += 1
+            assert self.repeats == 1, "the wake word was not heard for the second time"
+        self.card.speak(QUESTION)
+        return heard()
 
     @contextmanager
     def recording(self) -> Iterator[list[Sound]]:

@@ -3,17 +3,13 @@
 import os
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from moshi_speaker.events import Earcon
 from tests.hearing import earcons_in, levels, piece
-from tests.room.house import Room, Speaker
-
-QUESTION = Path(__file__).parents[1] / "data" / "clips" / "hey_jarvis_question.wav"
-"""The wake word and a question in one breath."""
+from tests.room.house import HEARD_S, Room, Speaker
 
 
 @pytest.fixture(scope="module")
@@ -37,14 +33,14 @@ def speaker(running: Speaker) -> Speaker:
 def test_hey_jarvis_leads_to_a_talk_that_ends_in_silence(room: Room, speaker: Speaker, nth: str) -> None:
     witness = speaker.witness
     with room.recording() as sounds:
-        room.card.speak(QUESTION)
-        wake = witness.expect("event/wake", event_type="detected", wake_word="hey_jarvis").fields
+        wake = room.wake(lambda: witness.expect("event/wake", within_s=HEARD_S)).fields
         witness.expect("conversation", "ON")
         started = witness.expect("event/conversation", event_type="started", trigger="wake_word").fields
         witness.expect("state", "conversation")
         said = witness.expect("transcript/assistant", event_type="final", conversation_id=started["id"])
         ended = witness.expect("event/conversation", event_type="ended", reason="silence").fields
         witness.expect("state", "idle")
+    assert (wake["event_type"], wake["wake_word"]) == ("detected", "hey_jarvis")
     assert 0.5 <= wake["score"] <= 1.0
     assert said.fields["text"]
     assert ended["id"] == started["id"]
@@ -61,7 +57,7 @@ def test_a_killed_engine_is_told_and_restarted_and_the_next_wake_word_works(
 ) -> None:
     witness, engine = speaker.witness, speaker.program.engine
     with room.recording() as sounds:
-        room.card.speak(QUESTION)
+        room.wake(lambda: witness.expect("event/wake", within_s=HEARD_S))
         witness.expect("state", "conversation")
         os.kill(engine, signal.SIGKILL)
         witness.expect("event/conversation", event_type="ended", reason="engine_lost")
@@ -74,8 +70,7 @@ def test_a_killed_engine_is_told_and_restarted_and_the_next_wake_word_works(
     assert "killed by SIGKILL" in problem["message"]
     assert [kind for _, kind in earcons_in(sounds[0])] == [Earcon.WAKE, Earcon.ERROR]
     assert speaker.program.engine != engine
-    room.card.speak(QUESTION)
-    witness.expect("event/wake")
+    room.wake(lambda: witness.expect("event/wake", within_s=HEARD_S))
     witness.expect("state", "conversation")
     witness.send("conversation/set", "stop")
     witness.expect("event/conversation", event_type="ended", reason="stop")

@@ -1,5 +1,6 @@
 """The front end, a thread: captured blocks in, clean frames and chunks for the wake word out."""
 
+import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from moshi_speaker.audio.frames import (
     Samples,
 )
 from moshi_speaker.audio.resample import StreamResampler, to_int16
+
+log = logging.getLogger(__name__)
 
 MAX_WAITING_BLOCKS = 100
 """Blocks that may wait for the front end (2 s at 20 ms); beyond it the oldest is dropped and counted."""
@@ -132,6 +135,7 @@ class FrontEnd:
         if self._following:
             missing = block.at - (self._next_at + len(self._pending) / SAMPLE_RATE)
             if missing > GAP_SECONDS:
+                log.info("%.2f s of the microphone's sound are missing", missing)
                 self._gaps += 1
                 self._forget()
         self._next_at = block.at - len(self._pending) / SAMPLE_RATE
