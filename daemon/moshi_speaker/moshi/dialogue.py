@@ -50,6 +50,16 @@ class Dialogue:
         self._first_text = ""
         self._begin()
 
+    @property
+    def mimi(self) -> Mimi:
+        """The codec."""
+        return self._mimi
+
+    @property
+    def generator(self) -> Generator:
+        """The stream of the language model."""
+        return self._generator
+
     def reset(self) -> None:
         """Begin a fresh conversation, step 0 included; the weights stay."""
         self._generator.reset()
