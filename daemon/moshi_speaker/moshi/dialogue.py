@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moshi_speaker.moshi.checkpoint import check_fit
-from moshi_speaker.moshi.config import END_PAD, PAD
+from moshi_speaker.moshi.config import END_PAD, PAD, LmConfig
 from moshi_speaker.moshi.download import Status
 from moshi_speaker.moshi.hub import ModelFiles, find
 from moshi_speaker.moshi.lm.checkpoint import load_lm
@@ -49,6 +49,11 @@ class Dialogue:
         self._generator = Generator(lm, sampling, dtype)
         self._first_text = ""
         self._begin()
+
+    @property
+    def config(self) -> LmConfig:
+        """The shape of the language model."""
+        return self._config
 
     @property
     def mimi(self) -> Mimi:
