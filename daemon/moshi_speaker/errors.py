@@ -57,6 +57,12 @@ class EngineError(SpeakerError):
     """The engine process did not start, died, or hangs."""
 
 
+class TooSlowError(EngineError):
+    """This machine is too slow for the model: only another model, or another machine, would help."""
+
+    exit_code = 78
+
+
 class IllegalEvent(SpeakerError):
     """An event that cannot happen in the present state: a mistake in the speaker, not of its user."""
 

@@ -83,6 +83,14 @@ class EngineSettings(Section):
     """Seconds without any answer after which the engine counts as hanging and is restarted."""
     warmup_frames: Annotated[int, Field(ge=1, le=50)] = 4
     """Whole frames computed before the engine says that it is ready."""
+    benchmark_frames: Annotated[int, Field(ge=3, le=500)] = 25
+    """Frames timed after that; their median says whether this machine keeps up with the model."""
+    max_realtime_factor: Annotated[float, Field(gt=0, le=100)] = 0.8
+    """Part of 80 ms that a frame may take then; above it the model is too slow on this machine. Less than
+    1, because a long conversation and a busy machine take more."""
+    too_slow: Literal["refuse", "degrade", "warn"] = "refuse"
+    """What to do with a model that is too slow: refuse to start, degrade to the next smaller published
+    one of the same voice that fits (refuse if there is none), or warn and go on."""
     max_backlog_frames: Annotated[int, Field(ge=2, le=500)] = 50
     """Frames of 80 ms that may wait for the engine; beyond it the oldest is dropped and counted."""
     lag_timeout_s: Annotated[float, Field(gt=0)] = 20.0
@@ -91,6 +99,11 @@ class EngineSettings(Section):
     """Seconds before the first restart of a lost engine; doubled at each further loss."""
     restart_delay_max_s: Seconds = 60.0
     """Seconds between restarts at most."""
+    blas: Literal["auto", "openblas", "blis", "builtin"] = "auto"
+    """Which library multiplies matrices on a Linux CPU: openblas, blis, the one built into MLX, or auto
+    for the fastest that is installed."""
+    threads: Annotated[int, Field(ge=1, le=1024)] | None = None
+    """Threads of the engine on a CPU. Empty: one for each core that it may use."""
 
 
 class AudioSettings(Section):

@@ -22,10 +22,10 @@ async def make_engine(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MakeEngi
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
     engines: list[LocalEngine] = []
 
-    def make(source: str, status: Callable[[str], None] | None = None, **settings: float) -> LocalEngine:
+    def make(source: str, status: Callable[[str], None] | None = None, **settings: object) -> LocalEngine:
         engine = LocalEngine(
             ModelSettings(source=source),
-            EngineSettings.model_validate({"warmup_frames": 1, **settings}),
+            EngineSettings.model_validate({"warmup_frames": 1, "benchmark_frames": 3, **settings}),
             status=status or (lambda text: None),
             worker_args=("--dialogue", "fake_dialogue:load"),
         )

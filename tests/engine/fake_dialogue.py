@@ -42,9 +42,6 @@ class EchoDialogue:
         self._steps += 1
         return Reply(None if self._steps == 1 else pcm, f"{self._steps} ", self._steps % 2 == 0)
 
-    def memory_bytes(self) -> int:
-        return 42
-
 
 class LoudDialogue(EchoDialogue):
     """Prints where it should not: by Python and past it."""
@@ -57,10 +54,26 @@ class LoudDialogue(EchoDialogue):
 
 
 class SlowDialogue(EchoDialogue):
-    """Needs 50 ms a frame."""
+    """Needs so many seconds a frame."""
+
+    def __init__(self, frame_s: float = 0.05) -> None:
+        super().__init__()
+        self._frame_s = frame_s
 
     def step(self, pcm: NDArray[np.float32]) -> Reply:
-        time.sleep(0.05)
+        time.sleep(self._frame_s)
+        return super().step(pcm)
+
+
+class HeldUpDialogue(SlowDialogue):
+    """Needs 10 ms a frame, but half a second for one that is all ones."""
+
+    def __init__(self) -> None:
+        super().__init__(0.01)
+
+    def step(self, pcm: NDArray[np.float32]) -> Reply:
+        if pcm[0] == 1.0:
+            time.sleep(0.5)
         return super().step(pcm)
 
 
@@ -90,6 +103,8 @@ def load(settings: ModelSettings, status: Callable[[str], None]) -> EchoDialogue
             raise CheckpointError("no such model", where="absent", remedy="name another")
         case "unsupported":
             raise UnsupportedModelError("conditioners are not supported yet")
+        case "environment":
+            status(f"BLAS {os.environ['MOSHI_SPEAKER_BLAS']}, threads {os.environ['MOSHI_SPEAKER_THREADS']}")
         case "bug":
             raise KeyError("oops")
         case "endless":
@@ -100,9 +115,11 @@ def load(settings: ModelSettings, status: Callable[[str], None]) -> EchoDialogue
             for percent in range(0, 100, 10):
                 time.sleep(0.25)
                 status(f"downloading {percent} %")
-    kinds = {
+    kinds: dict[str, Callable[[], EchoDialogue]] = {
         "loud": LoudDialogue,
         "slow": SlowDialogue,
+        "snail": lambda: SlowDialogue(0.2),
+        "held up": HeldUpDialogue,
         "stuck": StuckDialogue,
         "broken": BrokenDialogue,
     }

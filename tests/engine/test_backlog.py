@@ -1,6 +1,7 @@
 """Frames wait in order, a few are under way, and the oldest gives way."""
 
 import numpy as np
+import pytest
 
 from moshi_speaker.engine.backlog import IN_FLIGHT, Backlog
 from moshi_speaker.engine.messages import Frame
@@ -11,7 +12,7 @@ ROOM = 64
 def filled(count: int, limit: int = 50) -> Backlog:
     backlog = Backlog(limit)
     for sequence in range(count):
-        backlog.push(Frame(1, sequence, np.zeros(1_920, np.float32)))
+        backlog.push(Frame(1, sequence, np.zeros(1_920, np.float32)), now=sequence * 0.08)
     return backlog
 
 
@@ -31,7 +32,7 @@ def test_only_a_few_frames_are_under_way_at_once() -> None:
 def test_an_answer_lets_the_next_frame_go() -> None:
     backlog = filled(10)
     taken(backlog)
-    backlog.answered(0)
+    assert backlog.answered(0, now=0.5) == 0.5
     assert taken(backlog) == [IN_FLIGHT]
     assert len(backlog) == 9
 
@@ -39,7 +40,7 @@ def test_an_answer_lets_the_next_frame_go() -> None:
 def test_an_answer_stands_for_all_frames_before_it() -> None:
     backlog = filled(3)
     taken(backlog)
-    backlog.answered(2)
+    assert backlog.answered(2, now=1.16) == pytest.approx(1.0)
     assert not backlog.in_flight
     assert len(backlog) == 0
 

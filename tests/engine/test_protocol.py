@@ -5,7 +5,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from moshi_speaker.engine.interface import EngineInfo, Timings
+from moshi_speaker.engine.interface import EngineInfo, Memory, Timings
 from moshi_speaker.engine.messages import (
     Answer,
     Begin,
@@ -22,22 +22,29 @@ from moshi_speaker.engine.messages import (
 )
 from moshi_speaker.engine.protocol import HEADER, MAX_PAYLOAD, Decoder, Kind, encode
 from moshi_speaker.errors import ProtocolError
-from moshi_speaker.settings import ModelSettings
+from moshi_speaker.settings import EngineSettings, ModelSettings
 
 SOUND = np.linspace(-1, 1, 1_920, dtype=np.float32)
 
 SAMPLES: list[Message] = [
-    Configure(ModelSettings(source="kyutai/moshiko-mlx-q4", text_temperature=0.25, seed=7), 4),
+    Configure(
+        ModelSettings(source="kyutai/moshiko-mlx-q4", text_temperature=0.25, seed=7),
+        EngineSettings(threads=3),
+    ),
     Begin(3),
     Frame(3, 4_000_000_000, SOUND),
     End(3),
     Ping(17),
     Close(),
     Status("downloading … 12 %"),
-    Ready(EngineInfo("models/tiny", 1.5, 12.25, 7 * 2**30)),
+    Ready(
+        EngineInfo(
+            "models/tiny", 1.5, 12.25, Memory(7 * 2**30, 8 * 2**30, 5), "OpenBLAS", replaces="models/big"
+        )
+    ),
     Answer(3, 9, SOUND, " höre", silent=False, timings=Timings(0.125, 61.3)),
     Answer(3, 0, None, "", silent=True, timings=Timings(0.0, 60.0)),
-    Pong(17),
+    Pong(17, Memory(1, 2, 3)),
     Failed("CheckpointError", "no weights", where="models/tiny", remedy="pull them"),
 ]
 
@@ -106,7 +113,7 @@ def test_sound_of_another_layout_is_sent_right() -> None:
         (corrupt(Kind.STATUS, b"\xff\xfe"), "STATUS with a broken payload"),
         (corrupt(Kind.READY, b"{}"), "READY with a broken payload: model Field required"),
         (corrupt(Kind.FAILED, b"[1]"), "FAILED with a broken payload"),
-        (corrupt(Kind.CONFIGURE, b'{"model":{"sorce":"x"},"warmup_frames":1}'), "model.sorce"),
+        (corrupt(Kind.CONFIGURE, b'{"model":{"sorce":"x"},"engine":{}}'), "model.sorce"),
         (corrupt(Kind.ANSWER, b"\0\0"), "ANSWER with a broken payload"),
         (corrupt(Kind.ANSWER, b"\x04" + b"\0" * 20), "unknown flags 0x04"),
         (corrupt(Kind.ANSWER, b"\0" * 17 + b"\x09\0\0\0abc"), "do not add up"),

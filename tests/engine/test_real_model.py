@@ -27,7 +27,8 @@ def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 async def engine(small_model: Path) -> AsyncIterator[LocalEngine]:
     """An engine with the small model and a fixed seed, not started yet."""
-    engine = LocalEngine(ModelSettings(source=str(small_model), seed=3), EngineSettings())
+    settings = EngineSettings(benchmark_frames=5, too_slow="warn")
+    engine = LocalEngine(ModelSettings(source=str(small_model), seed=3), settings)
     yield engine
     await engine.close()
 
@@ -49,7 +50,8 @@ async def talk(engine: LocalEngine, session: int) -> list[AnsweredFrame]:
 
 async def test_a_session_brings_sound_and_the_next_one_starts_all_over(engine: LocalEngine) -> None:
     info = await engine.start()
-    assert info.frame_ms > 0 and info.memory_bytes > 0
+    assert info.frame_ms > 0 and info.realtime_factor == info.frame_ms / 80
+    assert 0 < info.memory.active_bytes <= info.memory.peak_bytes
     first, second = await talk(engine, 1), await talk(engine, 2)
     for answer, again in zip(first, second, strict=True):
         assert answer.text == again.text and answer.silent == again.silent

@@ -13,7 +13,7 @@ import pytest
 import moshi_speaker
 from moshi_speaker.engine.messages import Close, Configure, Failed, Message, Ready, Status
 from moshi_speaker.engine.protocol import Decoder, encode
-from moshi_speaker.settings import ModelSettings
+from moshi_speaker.settings import EngineSettings, ModelSettings
 
 PATIENCE_S = 20.0
 WORKER = (sys.executable, "-P", "-m", "moshi_speaker.engine.worker", "--dialogue", "fake_dialogue:load")
@@ -45,7 +45,9 @@ def worker(environment: None) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def configure(source: str) -> bytes:
-    return encode(Configure(ModelSettings(source=source), 1))
+    return encode(
+        Configure(ModelSettings(source=source), EngineSettings(warmup_frames=1, benchmark_frames=3))
+    )
 
 
 def talk(worker: subprocess.Popen[bytes], data: bytes) -> list[Message]:

@@ -92,7 +92,7 @@ class Room:
         config: dict[str, Section] = {
             "speaker": {"id": name, "state_dir": str(self.folder / "state")},
             "model": {"source": str(self._model), "seed": 1},
-            "engine": {"hang_timeout_s": 4.0, "restart_delay_s": 0.2},
+            "engine": {"hang_timeout_s": 4.0, "restart_delay_s": 0.2, "too_slow": "warn"},
             "conversation": {"end_silence_s": 2.0},
             "mqtt": {"host": "127.0.0.1", "port": self._port},
         }

@@ -71,7 +71,7 @@ class FakeEngine:
         await self.may_start.wait()
         if self.start_error is not None:
             raise self.start_error
-        return EngineInfo("fake", load_s=0.1, frame_ms=1.0, memory_bytes=0)
+        return EngineInfo("fake", load_s=0.1, frame_ms=1.0)
 
     def begin(self, session: int) -> None:
         self._session = session

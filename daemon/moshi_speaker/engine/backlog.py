@@ -17,8 +17,8 @@ class Backlog:
 
     def __init__(self, limit: int) -> None:
         """``limit``: frames that may wait besides those under way."""
-        self._waiting: deque[Frame] = deque(maxlen=limit)
-        self._in_flight: deque[int] = deque()
+        self._waiting: deque[tuple[Frame, float]] = deque(maxlen=limit)
+        self._in_flight: deque[tuple[int, float]] = deque()
         self.dropped = 0
         """Frames pushed out so far, all sessions together."""
 
@@ -31,23 +31,26 @@ class Backlog:
         """An answer is under way."""
         return bool(self._in_flight)
 
-    def push(self, frame: Frame) -> None:
-        """Let the frame wait."""
+    def push(self, frame: Frame, now: float) -> None:
+        """Let the frame wait; ``now`` in seconds."""
         self.dropped += len(self._waiting) == self._waiting.maxlen
-        self._waiting.append(frame)
+        self._waiting.append((frame, now))
 
     def take(self, room: int) -> Frame | None:
         """The next frame to send, if one may go; ``room``: how many answers can still be kept."""
         if not self._waiting or len(self._in_flight) >= min(IN_FLIGHT, room):
             return None
-        frame = self._waiting.popleft()
-        self._in_flight.append(frame.sequence)
+        frame, pushed = self._waiting.popleft()
+        self._in_flight.append((frame.sequence, pushed))
         return frame
 
-    def answered(self, sequence: int) -> None:
-        """The frame of this number is done, and with it all before it."""
-        while self._in_flight and self._in_flight[0] <= sequence:
-            self._in_flight.popleft()
+    def answered(self, sequence: int, now: float) -> float:
+        """The frame of this number is done, and with it all before it; the seconds since it was pushed."""
+        latency = 0.0
+        while self._in_flight and self._in_flight[0][0] <= sequence:
+            _, pushed = self._in_flight.popleft()
+            latency = now - pushed
+        return latency
 
     def clear(self) -> None:
         """Forget all frames: their session is over."""

@@ -6,7 +6,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -38,8 +38,10 @@ class ChildProcess:
         self._log = asyncio.create_task(self._copy_log(process.stderr), name="engine log")
 
     @classmethod
-    async def spawn(cls, arguments: Sequence[str]) -> "ChildProcess":
+    async def spawn(cls, arguments: Sequence[str], environment: Mapping[str, str]) -> "ChildProcess":
         """Start ``python -m moshi_speaker.engine.worker`` with these arguments. Raises EngineError.
+
+        ``environment`` is added to our own.
 
         It runs the code that we run, not what the working folder may hold, and in a process group of its
         own, for Ctrl-C is the speaker's to handle.
@@ -52,7 +54,7 @@ class ChildProcess:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
-                env={**os.environ, "PYTHONPATH": path},
+                env={**os.environ, **environment, "PYTHONPATH": path},
                 process_group=0,
             )
         except OSError as error:

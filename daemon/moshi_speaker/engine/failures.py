@@ -8,6 +8,7 @@ from moshi_speaker.errors import (
     MissingPartError,
     ProtocolError,
     SpeakerError,
+    TooSlowError,
     UnsupportedModelError,
 )
 
@@ -19,6 +20,7 @@ ERRORS: dict[str, type[SpeakerError]] = {
         EngineError,
         MissingPartError,
         ProtocolError,
+        TooSlowError,
         UnsupportedModelError,
     )
 }

@@ -7,6 +7,31 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+FRAME_MS = 80.0
+"""Milliseconds that one frame lasts."""
+
+
+def realtime_factor(frame_ms: float) -> float:
+    """Time of computing over time of sound, for a frame that takes so many milliseconds."""
+    return frame_ms / FRAME_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the model's process holds, in bytes."""
+
+    active_bytes: int = 0
+    """In use: weights, state, and what is being computed."""
+    peak_bytes: int = 0
+    """The most that was in use at once."""
+    cache_bytes: int = 0
+    """Freed, and kept for the next frame."""
+
+    @property
+    def held_bytes(self) -> int:
+        """All that other programs cannot have."""
+        return self.active_bytes + self.cache_bytes
+
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
@@ -17,9 +42,24 @@ class EngineInfo:
     load_s: float
     """Seconds from the start of the process to readiness."""
     frame_ms: float
-    """Milliseconds that one frame took at the end of the warm-up."""
-    memory_bytes: int
-    """Memory that MLX holds, in bytes."""
+    """Milliseconds that one frame took in the benchmark at the start, as a median."""
+    memory: Memory = Memory()
+    blas: str = ""
+    """Which library multiplies matrices, in words; empty if unknown."""
+    problem: str = ""
+    """Why this model is too slow for this machine, in one line; empty when it is not."""
+    replaces: str = ""
+    """The model that was asked for, and too slow; empty when it is this one."""
+
+    @property
+    def realtime_factor(self) -> float:
+        """Time of computing over time of sound; below 1 it keeps up."""
+        return realtime_factor(self.frame_ms)
+
+    @property
+    def frames_per_s(self) -> float:
+        """Frames that it could compute in a second; 12.5 come."""
+        return 1_000.0 / self.frame_ms if self.frame_ms else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +88,8 @@ class AnsweredFrame:
     timings: Timings
     backlog: int
     """Frames that were sent but not yet answered when this answer arrived."""
+    latency_ms: float = 0.0
+    """From the moment at which the frame was fed to that of its answer, waiting included."""
 
 
 Status = Callable[[str], None]
@@ -58,7 +100,7 @@ class Engine(Protocol):
     """One life of a model: started once, many sessions, closed once. Used from the event loop only."""
 
     async def start(self) -> EngineInfo:
-        """Load and warm up. Raises CheckpointError or EngineError."""
+        """Load and warm up. Raises CheckpointError, EngineError, or TooSlowError, which is one."""
 
     def begin(self, session: int) -> None:
         """Open a session with fresh state; frames fed from now on belong to it.
@@ -81,3 +123,7 @@ class Engine(Protocol):
     @property
     def dropped_frames(self) -> int:
         """User frames dropped because the engine was too far behind, since its start."""
+
+    @property
+    def memory(self) -> Memory:
+        """What the model held when it was last heard of; never older than the last session."""

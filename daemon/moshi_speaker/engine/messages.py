@@ -5,19 +5,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from moshi_speaker.engine.interface import EngineInfo, Timings
-from moshi_speaker.settings import ModelSettings
+from moshi_speaker.engine.interface import EngineInfo, Memory, Timings
+from moshi_speaker.settings import EngineSettings, ModelSettings
 
 # --- From the speaker to the engine process -----------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Configure:
-    """Load this model and warm it up; the first message, sent once."""
+    """Load this model and see whether it is fast enough; the first message, sent once."""
 
     model: ModelSettings
-    warmup_frames: int
-    """Whole frames to compute before Ready."""
+    engine: EngineSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +95,8 @@ class Pong:
     """The answer to the Ping of the same number."""
 
     sequence: int
+    memory: Memory
+    """What the model holds."""
 
 
 @dataclass(frozen=True, slots=True)

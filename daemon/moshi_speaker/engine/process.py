@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from moshi_speaker.engine.backlog import Backlog
 from moshi_speaker.engine.child import ChildProcess
+from moshi_speaker.engine.environment import environment, usable_cores
 from moshi_speaker.engine.failures import restore
 from moshi_speaker.engine.heartbeat import Heartbeat
-from moshi_speaker.engine.interface import AnsweredFrame, EngineInfo
+from moshi_speaker.engine.interface import AnsweredFrame, EngineInfo, Memory
 from moshi_speaker.engine.messages import (
     Answer,
     Begin,
@@ -66,6 +67,7 @@ class LocalEngine:
         self._answers: deque[AnsweredFrame] = deque()
         self._news = asyncio.Event()
         self._ping = self._pong = 0
+        self._memory = Memory()
         self._closing = False
         self._reported = False
 
@@ -80,13 +82,20 @@ class LocalEngine:
         return self._backlog.dropped
 
     @property
+    def memory(self) -> Memory:
+        """What the model held when it was last heard of; never older than the last session."""
+        return self._memory
+
+    @property
     def _running(self) -> bool:
         ready = self._heartbeat is not None and not self._closing
         return ready and self._listener is not None and not self._listener.done()
 
     async def start(self) -> EngineInfo:
-        """Start the process, load and warm up. Raises CheckpointError or EngineError."""
-        child = self._child = await ChildProcess.spawn(self._worker_args)
+        """Start the process, load and warm up. Raises CheckpointError, TooSlowError or EngineError."""
+        child = self._child = await ChildProcess.spawn(
+            self._worker_args, environment(self._settings, usable_cores())
+        )
         if self._closing:
             await child.end()
             raise EngineError("the engine was closed while it started")
@@ -95,7 +104,7 @@ class LocalEngine:
         self._extend_start()
         listener = self._listener = asyncio.create_task(self._listen(child), name="engine")
         listener.add_done_callback(lambda _: self._news.set())
-        child.send(Configure(self._model, self._settings.warmup_frames))
+        child.send(Configure(self._model, self._settings))
         try:
             either: tuple[asyncio.Future[Any], ...] = (info, listener)
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
@@ -118,7 +127,7 @@ class LocalEngine:
         """Send one frame, shape (1920,), of the open session; without a session it is ignored."""
         if self._session is None:
             return
-        self._backlog.push(Frame(self._session, self._sequence, np.array(frame, np.float32)))
+        self._backlog.push(Frame(self._session, self._sequence, np.array(frame, np.float32)), _now())
         self._sequence += 1
         self._pump()
 
@@ -205,13 +214,14 @@ class LocalEngine:
         match message:
             case Answer():
                 self._answered(message)
-            case Pong(sequence):
-                self._pong = sequence
+            case Pong(sequence, memory):
+                self._pong, self._memory = sequence, memory
             case Status(text):
                 self._extend_start()
                 self._status(text)
             case Ready(info) if self._info is not None and not self._info.done():
                 self._heartbeat = Heartbeat(self._settings.hang_timeout_s, _now())
+                self._memory = info.memory
                 self._info.set_result(info)
             case Failed():
                 raise restore(message)
@@ -221,8 +231,8 @@ class LocalEngine:
     def _answered(self, answer: Answer) -> None:
         if answer.session != self._session:
             return
-        self._backlog.answered(answer.sequence)
-        self._answers.append(_answered_frame(answer, len(self._backlog)))
+        latency_s = self._backlog.answered(answer.sequence, _now())
+        self._answers.append(_answered_frame(answer, len(self._backlog), latency_s))
         self._news.set()
 
     def _ask(self, *messages: Message) -> None:
@@ -248,7 +258,7 @@ class LocalEngine:
         self._start_deadline = _now() + self._settings.start_timeout_s
 
 
-def _answered_frame(answer: Answer, backlog: int) -> AnsweredFrame:
+def _answered_frame(answer: Answer, backlog: int, latency_s: float) -> AnsweredFrame:
     return AnsweredFrame(
         answer.session,
         answer.sequence,
@@ -257,6 +267,7 @@ def _answered_frame(answer: Answer, backlog: int) -> AnsweredFrame:
         answer.silent,
         answer.timings,
         backlog,
+        1_000.0 * latency_s,
     )
 
 

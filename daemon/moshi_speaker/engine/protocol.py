@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
-from moshi_speaker.engine.interface import EngineInfo, Timings
+from moshi_speaker.engine.interface import EngineInfo, Memory, Timings
 from moshi_speaker.engine.messages import (
     Answer,
     Begin,
@@ -42,6 +42,7 @@ _SAMPLE = np.dtype("<f4")
 
 _CONFIGURE = TypeAdapter(Configure)
 _INFO = TypeAdapter(EngineInfo)
+_MEMORY = TypeAdapter(Memory)
 _FAILED = TypeAdapter(Failed)
 
 
@@ -82,8 +83,8 @@ def encode(message: Message) -> bytes:
             return _pack(Kind.READY, payload=_INFO.dump_json(info))
         case Answer(session, sequence):
             return _pack(Kind.ANSWER, session, sequence, _answer_bytes(message))
-        case Pong(sequence):
-            return _pack(Kind.PONG, sequence=sequence)
+        case Pong(sequence, memory):
+            return _pack(Kind.PONG, sequence=sequence, payload=_MEMORY.dump_json(memory))
         case Failed():
             return _pack(Kind.FAILED, payload=_FAILED.dump_json(message))
 
@@ -148,6 +149,8 @@ def _message(kind: Kind, session: int, sequence: int, payload: bytes) -> Message
             return Ready(_INFO.validate_json(payload))
         case Kind.ANSWER:
             return _answer(session, sequence, payload)
+        case Kind.PONG:
+            return Pong(sequence, _MEMORY.validate_json(payload))
         case Kind.FAILED:
             return _FAILED.validate_json(payload)
         case _ if payload:
@@ -158,8 +161,6 @@ def _message(kind: Kind, session: int, sequence: int, payload: bytes) -> Message
             return End(session)
         case Kind.PING:
             return Ping(sequence)
-        case Kind.PONG:
-            return Pong(sequence)
         case Kind.CLOSE:
             return Close()
 

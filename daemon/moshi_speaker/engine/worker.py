@@ -1,6 +1,6 @@
 """The engine process: ``python -m moshi_speaker.engine.worker``, with pipes to the speaker on 0 and 1.
 
-``--dialogue module:function`` names a loader of the shape ``serving.Load`` for other models, and for tests.
+``--dialogue module:function`` names a loader of the shape ``dialogue.Load`` for other models, and for tests.
 """
 
 import argparse
@@ -16,11 +16,12 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import cast
 
+from moshi_speaker.engine.dialogue import Load
 from moshi_speaker.engine.failures import tell
 from moshi_speaker.engine.inbox import Inbox
 from moshi_speaker.engine.messages import Close, Message
 from moshi_speaker.engine.protocol import Decoder, encode
-from moshi_speaker.engine.serving import Load, serve
+from moshi_speaker.engine.serving import serve
 from moshi_speaker.errors import EngineError, SpeakerError
 
 DEFAULT_DIALOGUE = "moshi_speaker.moshi.dialogue:load"

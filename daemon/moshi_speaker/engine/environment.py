@@ -1,0 +1,56 @@
+"""What an engine process finds in its environment: libraries read it once, when they are loaded."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from moshi_speaker.settings import EngineSettings
+
+BLAS = "MOSHI_SPEAKER_BLAS"
+"""Which BLAS to load, as ``engine.blas`` names them."""
+THREADS = "MOSHI_SPEAKER_THREADS"
+"""How many threads it may use."""
+
+
+def environment(settings: EngineSettings, cores: int) -> dict[str, str]:
+    """The variables for an engine; ``cores``: how many it may use."""
+    return {BLAS: settings.blas, THREADS: str(settings.threads or cores)}
+
+
+def usable_cores(root: Path = Path("/")) -> int:
+    """CPU cores that this process may use: its affinity, or less where a control group allows less.
+
+    ``root`` is the folder with ``proc`` and ``sys``. Half a core too much would have every thread stopped
+    in each period of the quota, so parts of a core do not count.
+    """
+    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min([affinity, *map(int, _quotas(root))]))
+
+
+def _quotas(root: Path) -> Iterator[float]:
+    """Cores that each control group around this process allows (cgroups(7), versions 1 and 2)."""
+    for line in _read(root / "proc/self/cgroup").splitlines():
+        _, controllers, group = line.split(":", 2)
+        if not controllers:
+            yield from _limits(root / "sys/fs/cgroup", group, ("cpu.max",))
+        elif "cpu" in controllers.split(","):
+            files = ("cpu.cfs_quota_us", "cpu.cfs_period_us")
+            yield from _limits(root / "sys/fs/cgroup/cpu", group, files)
+
+
+def _limits(mount: Path, group: str, files: tuple[str, ...]) -> Iterator[float]:
+    """Quota over period of a group and of all above it; in a container its own path may not be mounted."""
+    folder = mount / group.lstrip("/")
+    for place in (folder, *folder.parents):
+        words = " ".join(_read(place / file) for file in files).split()
+        if len(words) == 2 and words[0].isdigit() and words[1].isdigit() and int(words[1]):
+            yield int(words[0]) / int(words[1])
+        if place == mount:
+            return
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except OSError:
+        return ""

@@ -1,0 +1,68 @@
+"""How many cores an engine may use, and what it is told."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from moshi_speaker.engine.environment import environment, usable_cores
+from moshi_speaker.settings import EngineSettings
+
+AFFINITY = 6
+
+
+@pytest.fixture(autouse=True)
+def six_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(AFFINITY)), raising=False)
+
+
+def system(root: Path, files: dict[str, str]) -> Path:
+    """A ``proc`` and a ``sys`` with these files."""
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("files", "cores"),
+    [
+        ({}, AFFINITY),
+        ({"proc/self/cgroup": "0::/a/b\n"}, AFFINITY),
+        ({"proc/self/cgroup": "0::/a/b\n", "sys/fs/cgroup/a/b/cpu.max": "max 100000\n"}, AFFINITY),
+        ({"proc/self/cgroup": "0::/a/b\n", "sys/fs/cgroup/a/b/cpu.max": "250000 100000\n"}, 2),
+        ({"proc/self/cgroup": "0::/a/b\n", "sys/fs/cgroup/a/cpu.max": "400000 100000\n"}, 4),
+        ({"proc/self/cgroup": "0::/a/b\n", "sys/fs/cgroup/cpu.max": "50000 100000\n"}, 1),
+        ({"proc/self/cgroup": "0::/a/b\n", "sys/fs/cgroup/cpu.max": "900000 100000\n"}, AFFINITY),
+        ({"proc/self/cgroup": "0::/\n", "sys/cpu.max": "100000 100000\n"}, AFFINITY),
+        (
+            {
+                "proc/self/cgroup": "5:memory:/m\n1:cpu,cpuacct:/a\n0::/\n",
+                "sys/fs/cgroup/cpu/a/cpu.cfs_quota_us": "300000\n",
+                "sys/fs/cgroup/cpu/a/cpu.cfs_period_us": "100000\n",
+            },
+            3,
+        ),
+        (
+            {
+                "proc/self/cgroup": "1:cpu:/a\n",
+                "sys/fs/cgroup/cpu/a/cpu.cfs_quota_us": "-1\n",
+                "sys/fs/cgroup/cpu/a/cpu.cfs_period_us": "100000\n",
+            },
+            AFFINITY,
+        ),
+    ],
+)
+def test_the_narrowest_limit_counts(files: dict[str, str], cores: int, tmp_path: Path) -> None:
+    assert usable_cores(system(tmp_path, files)) == cores
+
+
+def test_an_engine_is_told_its_blas_and_its_threads() -> None:
+    assert environment(EngineSettings(), cores=2) == {
+        "MOSHI_SPEAKER_BLAS": "auto",
+        "MOSHI_SPEAKER_THREADS": "2",
+    }
+    assert environment(EngineSettings(blas="builtin", threads=7), cores=2) == {
+        "MOSHI_SPEAKER_BLAS": "builtin",
+        "MOSHI_SPEAKER_THREADS": "7",
+    }
