@@ -61,6 +61,8 @@ class EngineReady:
 
     model: str
     """Repo id or folder of the model."""
+    too_slow: str = ""
+    """Why it is too slow for this machine, in one line for the user; empty when it is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,9 @@ class EngineLost:
     message: str
     """One line for the user."""
     fatal: bool = False
-    """A restart would not help (no weights, bad checkpoint)."""
+    """A restart would not help (no weights, bad checkpoint, a machine that is too slow)."""
+    code: str = "engine"
+    """What kind of problem that is: ``engine`` or ``too_slow``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,9 +333,41 @@ class ReportProblem:
     """Say that something is wrong, or (with no code) that all is well again."""
 
     code: str
-    """``engine``, ``device`` or the empty string."""
+    """``engine``, ``too_slow``, ``device`` or the empty string."""
     message: str
     at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReportDiagnostics:
+    """Say how the engine fares; None is what is not known."""
+
+    model: str | None
+    """Repo id or folder of the model that talks."""
+    replaces: str | None
+    """The model that was asked for, and too slow; None when it is this one."""
+    blas: str | None
+    """Which library multiplies matrices, in words."""
+    benchmark_ms: float | None
+    """Milliseconds that a frame took when the engine was started, as a median."""
+    realtime_factor: float | None
+    """Time of computing over time of sound, in the present or the last talk; before the first one, in the
+    benchmark."""
+    latency_p50_ms: float | None
+    """From the end of a frame to its answer, in the newest minute of the present or the last talk."""
+    latency_p95_ms: float | None
+    latency_p99_ms: float | None
+    backlog: int
+    """Frames that were not yet answered at the newest answer."""
+    dropped_frames: int
+    """Frames that Moshi never heard because the engine was too far behind, since the start of the speaker."""
+    memory_active_bytes: int | None
+    """In use by the model."""
+    memory_peak_bytes: int | None
+    memory_cache_bytes: int | None
+    """Freed, and kept for the next frame."""
+    started_at: float
+    """When the speaker was started."""
 
 
 Report = (
@@ -343,6 +379,7 @@ Report = (
     | ReportConversationEnded
     | ReportTranscript
     | ReportProblem
+    | ReportDiagnostics
 )
 """What goes out to MQTT."""
 

@@ -9,6 +9,7 @@ from moshi_speaker.events import (
     Report,
     ReportConversationEnded,
     ReportConversationStarted,
+    ReportDiagnostics,
     ReportMute,
     ReportProblem,
     ReportState,
@@ -23,6 +24,26 @@ from moshi_speaker.home.topics import Topics
 TOPICS = Topics("moshi-speaker", "kitchen")
 EPOCH = datetime(2026, 1, 2, 3, 0, 0, tzinfo=timezone(timedelta(hours=2)))
 
+DIAGNOSTICS = ReportDiagnostics(
+    model="kyutai/moshiko-mlx-q4",
+    replaces="kyutai/moshiko-mlx-q8",
+    blas="OpenBLAS",
+    benchmark_ms=40.0,
+    realtime_factor=0.51249,
+    latency_p50_ms=48.04,
+    latency_p95_ms=71.25,
+    latency_p99_ms=90.0,
+    backlog=1,
+    dropped_frames=3,
+    memory_active_bytes=5_000_000_000,
+    memory_peak_bytes=5_500_000_000,
+    memory_cache_bytes=500_000_000,
+    started_at=0.5,
+)
+NOTHING_KNOWN = ReportDiagnostics(
+    None, None, None, None, None, None, None, None, 0, 0, None, None, None, started_at=0.5
+)
+
 REPORTS: tuple[Report, ...] = (
     ReportState(State.IDLE),
     ReportMute(on=True),
@@ -32,6 +53,7 @@ REPORTS: tuple[Report, ...] = (
     ReportConversationEnded("c1", "wake_word", EndReason.SILENCE, duration_s=10.0, turns=3, at=12.0),
     ReportTranscript("c1", "Grüß Gott", turns=1, at=5.0),
     ReportProblem("engine", "engine: died; starting again", at=7.25),
+    DIAGNOSTICS,
 )
 
 
@@ -171,3 +193,39 @@ def test_before_the_first_report_all_is_quiet(payloads: Payloads) -> None:
         '{"id":null,"trigger":null,"started_at":null,"turns":0}'
     )
     assert all(message.retain for message in sent.values())
+
+
+def test_diagnostics_have_what_home_assistant_shows(payloads: Payloads) -> None:
+    (message,) = payloads.messages(DIAGNOSTICS)
+    assert message.topic == TOPICS.diagnostics
+    assert json.loads(message.payload) == {
+        "model": "kyutai/moshiko-mlx-q4",
+        "replaces": "kyutai/moshiko-mlx-q8",
+        "blas": "OpenBLAS",
+        "rtf": 0.512,
+        "frame_latency_ms": {"p50": 48.0, "p95": 71.2, "p99": 90.0},
+        "backlog": 1,
+        "dropped_frames": 3,
+        "memory_bytes": 5_500_000_000,
+        "memory": {"active": 5_000_000_000, "peak": 5_500_000_000, "cache": 500_000_000},
+        "benchmark": {"frame_ms": 40.0, "rtf": 0.5, "frames_per_s": 25.0},
+        "started_at": "2026-01-02T01:00:00.500+00:00",
+    }
+
+
+def test_diagnostics_of_nothing_have_the_same_keys(payloads: Payloads) -> None:
+    known, unknown = (
+        json.loads(payloads.messages(report)[0].payload) for report in (DIAGNOSTICS, NOTHING_KNOWN)
+    )
+    assert list(unknown) == list(known)
+    for key in ("frame_latency_ms", "memory", "benchmark"):
+        assert unknown[key] == dict.fromkeys(known[key])
+    assert (unknown["model"], unknown["rtf"], unknown["memory_bytes"]) == (None, None, None)
+    assert (unknown["backlog"], unknown["dropped_frames"]) == (0, 0)
+
+
+def test_the_time_of_the_start_never_changes() -> None:
+    drift = iter((0.0, 0.004))
+    payloads = Payloads(TOPICS, lambda at: wall(at + next(drift)))
+    first, second = (json.loads(payloads.messages(DIAGNOSTICS)[0].payload) for _ in range(2))
+    assert first["started_at"] == second["started_at"]

@@ -23,6 +23,7 @@ def test_every_topic_is_in_the_tree_of_one_speaker() -> None:
         "assistant_transcript": "home/moshi/kitchen/transcript/assistant",
         "problem": "home/moshi/kitchen/problem",
         "problem_attributes": "home/moshi/kitchen/problem/attributes",
+        "diagnostics": "home/moshi/kitchen/diagnostics",
     }
 
 

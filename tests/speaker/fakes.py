@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from moshi_speaker.audio.frames import BLOCK_SAMPLES, SAMPLE_RATE, Capture, Lost, Render, Samples
-from moshi_speaker.engine.interface import AnsweredFrame, EngineInfo, Status, Timings
+from moshi_speaker.engine.interface import AnsweredFrame, EngineInfo, Memory, Status, Timings
 from moshi_speaker.errors import DeviceError, EngineError, SpeakerError
 from moshi_speaker.wake.detector import WakeChunk
 
@@ -45,6 +45,8 @@ class FakeEngine:
     news: News
     status: Status = print
     """Given by the speaker."""
+    info: EngineInfo = field(default_factory=lambda: EngineInfo("fake", load_s=0.1, frame_ms=20.0))
+    """What it says of itself."""
     start_error: SpeakerError | None = None
     """What its start raises."""
     started: bool = False
@@ -58,6 +60,7 @@ class FakeEngine:
     may_start: asyncio.Event = field(default_factory=asyncio.Event)
     may_close: asyncio.Event = field(default_factory=asyncio.Event)
     dropped_frames: int = 0
+    memory: Memory = field(default_factory=lambda: Memory(active_bytes=7, peak_bytes=9, cache_bytes=1))
 
     def __post_init__(self) -> None:
         self._session: int | None = None
@@ -71,7 +74,7 @@ class FakeEngine:
         await self.may_start.wait()
         if self.start_error is not None:
             raise self.start_error
-        return EngineInfo("fake", load_s=0.1, frame_ms=1.0)
+        return self.info
 
     def begin(self, session: int) -> None:
         self._session = session
@@ -103,13 +106,21 @@ class FakeEngine:
         self.news.tell()
 
     def answer(
-        self, text: str = "", audio: Samples | None = None, *, backlog: int = 0, session: int | None = None
+        self,
+        text: str = "",
+        audio: Samples | None = None,
+        *,
+        backlog: int = 0,
+        session: int | None = None,
+        compute_ms: float = 1.0,
+        latency_ms: float = 1.0,
     ) -> None:
         """Answer a frame of the session."""
         number = session or self._session
         assert number is not None
-        timings = Timings(queued_ms=0.0, compute_ms=1.0)
-        self._answers.put_nowait(AnsweredFrame(number, 0, audio, text, not text, timings, backlog))
+        timings = Timings(queued_ms=0.0, compute_ms=compute_ms)
+        answer = AnsweredFrame(number, 0, audio, text, not text, timings, backlog, latency_ms)
+        self._answers.put_nowait(answer)
 
     def lose(self, error: BaseException | None = None) -> None:
         """Die."""

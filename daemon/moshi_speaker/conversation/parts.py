@@ -73,7 +73,10 @@ def patient(s: Snapshot, event: ev.EngineProgressed, at: Moment) -> Change:
 
 def loaded(s: Snapshot, event: ev.EngineReady, at: Moment) -> Change:
     """Whether it is healthy again, time will tell: the losses still count."""
-    return replace(s, engine=EngineHealth(ready_since=at.now, losses=s.engine.losses)), ()
+    engine = EngineHealth(ready_since=at.now, losses=s.engine.losses)
+    if event.too_slow:
+        engine = replace(engine, problem=event.too_slow, code="too_slow")
+    return replace(s, engine=engine), ()
 
 
 def lost(s: Snapshot, event: ev.EngineLost, at: Moment) -> Change:
@@ -82,8 +85,10 @@ def lost(s: Snapshot, event: ev.EngineLost, at: Moment) -> Change:
         return s, ()
     after, effects = end(s, EndReason.ENGINE_LOST, at)
     if event.fatal:
-        return replace(after, engine=EngineHealth(problem=event.message, fatal=True)), effects
-    restarting, restart = _restart(after, event.message, at)
+        return replace(
+            after, engine=EngineHealth(problem=event.message, code=event.code, fatal=True)
+        ), effects
+    restarting, restart = _restart(after, event.message, event.code, at)
     return restarting, (*effects, *restart)
 
 
@@ -93,7 +98,7 @@ def overdue(s: Snapshot, event: ev.DeadlinePassed, at: Moment) -> Change:
     if s.device.due is not None and s.device.due <= at.now:
         s, effects = _reopen(s, s.device.problem or "the device does not answer", at)
     if s.engine.due is not None and s.engine.due <= at.now:
-        s, restart = _restart(s, "the engine did not start in time", at)
+        s, restart = _restart(s, "the engine did not start in time", "engine", at)
         effects = (*effects, *restart)
     return s, effects
 
@@ -108,12 +113,12 @@ def _reopen(s: Snapshot, message: str, at: Moment) -> Change:
     return replace(s, device=device), (ev.ReopenDevice(delay),)
 
 
-def _restart(s: Snapshot, message: str, at: Moment) -> Change:
+def _restart(s: Snapshot, message: str, code: str, at: Moment) -> Change:
     ready = s.engine.ready_since
     healthy = ready is not None and at.now - ready >= HEALTHY_S
     losses = 1 if healthy else s.engine.losses + 1
     delay = at.limits.restart_delay(losses)
-    engine = EngineHealth(due=_start_due(at) + delay, losses=losses, problem=message)
+    engine = EngineHealth(due=_start_due(at) + delay, losses=losses, problem=message, code=code)
     return replace(s, engine=engine), (ev.RestartEngine(delay),)
 
 

@@ -38,7 +38,9 @@ class EngineHealth:
     losses: int = 0
     """Losses in a row, without a healthy period between them."""
     problem: str | None = None
-    """Why it was lost; None when all is well."""
+    """Why it was lost, or keeps no pace; None when all is well."""
+    code: str = "engine"
+    """What kind of problem that is."""
     fatal: bool = False
     """No restart would help."""
 
@@ -95,5 +97,5 @@ def problem_of(snapshot: Snapshot) -> tuple[str, str]:
     if snapshot.device.problem is not None:
         return "device", snapshot.device.problem
     if snapshot.engine.problem is not None:
-        return "engine", snapshot.engine.problem
+        return snapshot.engine.code, snapshot.engine.problem
     return "", ""

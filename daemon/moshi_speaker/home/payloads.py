@@ -13,6 +13,7 @@ from moshi_speaker.events import (
     Report,
     ReportConversationEnded,
     ReportConversationStarted,
+    ReportDiagnostics,
     ReportMute,
     ReportProblem,
     ReportState,
@@ -25,7 +26,9 @@ from moshi_speaker.home.topics import Topics
 ONLINE = "online"
 OFFLINE = "offline"
 
-Json = str | int | float | None
+Json = str | int | float | None | dict[str, "Json"]
+FRAME_MS = 80.0
+"""Milliseconds that one frame lasts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class Message:
 
 
 class Payloads:
-    """Turns reports into messages; remembers no more than the current conversation."""
+    """Turns reports into messages; remembers the current conversation and the start."""
 
     def __init__(self, topics: Topics, wall: Callable[[float], datetime]) -> None:
         """``wall`` turns a time of the monotonic clock, in seconds, into an aware date and time."""
@@ -49,6 +52,8 @@ class Payloads:
         self._wall = wall
         self._talk: tuple[ReportConversationStarted, str] | None = None
         """The current conversation, and the date and time of its start."""
+        self._started_at: str | None = None
+        """Date and time of the speaker's start."""
 
     def initial(self) -> tuple[Message, ...]:
         """What holds before the first report: no conversation, no problem."""
@@ -78,6 +83,8 @@ class Payloads:
                 return self._transcript(report)
             case ReportProblem():
                 return self._problem(report)
+            case ReportDiagnostics():
+                return (self._diagnostics(report),)
 
     def _wake(self, report: ReportWake) -> Message:
         return _event(
@@ -152,6 +159,34 @@ class Payloads:
             _value(self._topics.problem, "ON"),
         )
 
+    def _diagnostics(self, report: ReportDiagnostics) -> Message:
+        # One text for good: clocks that are read again may differ by some milliseconds.
+        self._started_at = self._started_at or self._time(report.started_at)
+        return _value(
+            self._topics.diagnostics,
+            _json(
+                model=report.model,
+                replaces=report.replaces,
+                blas=report.blas,
+                rtf=_round(report.realtime_factor, 3),
+                frame_latency_ms={
+                    "p50": _round(report.latency_p50_ms, 1),
+                    "p95": _round(report.latency_p95_ms, 1),
+                    "p99": _round(report.latency_p99_ms, 1),
+                },
+                backlog=report.backlog,
+                dropped_frames=report.dropped_frames,
+                memory_bytes=_sum(report.memory_active_bytes, report.memory_cache_bytes),
+                memory={
+                    "active": report.memory_active_bytes,
+                    "peak": report.memory_peak_bytes,
+                    "cache": report.memory_cache_bytes,
+                },
+                benchmark=_benchmark(report.benchmark_ms),
+                started_at=self._started_at,
+            ),
+        )
+
     def _conversation_attributes(
         self, conversation_id: str | None, trigger: str | None, started_at: str | None, turns: int
     ) -> Message:
@@ -171,6 +206,24 @@ def _value(topic: str, payload: str) -> Message:
 
 def _event(topic: str, **fields: Json) -> Message:
     return Message(topic, _json(**fields), qos=1, retain=False)
+
+
+def _benchmark(frame_ms: float | None) -> dict[str, Json]:
+    known = frame_ms or None  # a frame takes some time, if it was measured
+    return {
+        "frame_ms": _round(known, 2),
+        "rtf": _round(known and known / FRAME_MS, 3),
+        "frames_per_s": _round(known and 1_000 / known, 2),
+    }
+
+
+def _round(number: float | None, digits: int) -> float | None:
+    return None if number is None else round(number, digits)
+
+
+def _sum(*numbers: int | None) -> int | None:
+    known = [number for number in numbers if number is not None]
+    return sum(known) if known else None
 
 
 def _switch(on: bool) -> str:

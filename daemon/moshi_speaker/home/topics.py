@@ -88,6 +88,11 @@ class Topics:
         return f"{self.problem}/attributes"
 
     @property
+    def diagnostics(self) -> str:
+        """JSON about the engine's pace and memory, every half a minute, retained."""
+        return f"{self.root}/diagnostics"
+
+    @property
     def retained(self) -> tuple[str, ...]:
         """Every topic on which the broker keeps what we last published."""
         return (
@@ -99,6 +104,7 @@ class Topics:
             self.volume,
             self.problem,
             self.problem_attributes,
+            self.diagnostics,
         )
 
     @property

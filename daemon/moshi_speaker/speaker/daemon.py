@@ -18,12 +18,13 @@ from moshi_speaker.conversation.limits import Limits
 from moshi_speaker.conversation.machine import deadline, handle
 from moshi_speaker.conversation.snapshot import initial
 from moshi_speaker.engine.interface import Engine, Status
-from moshi_speaker.errors import ConfigError, MissingPartError, SpeakerError
+from moshi_speaker.errors import ConfigError, MissingPartError, SpeakerError, TooSlowError
 from moshi_speaker.settings import Settings
 from moshi_speaker.speaker.ears import Ears
 from moshi_speaker.speaker.reporting import Reporting
 from moshi_speaker.speaker.sound import Sound
 from moshi_speaker.speaker.tasks import Tasks
+from moshi_speaker.speaker.vitals import Vitals
 from moshi_speaker.speaker.voice import Voice
 from moshi_speaker.wake.detector import Detector
 
@@ -59,6 +60,7 @@ class Speaker:
         self._tasks = Tasks(self.fail)
         self._mixer = Mixer(settings.audio.volume, settings.audio.earcon_volume)
         self._reporting = Reporting(settings, clock, self.emit)
+        self._vitals = Vitals(self._reporting.publish, clock())
         self._voice = Voice(
             make_engine,
             self._mixer,
@@ -67,6 +69,7 @@ class Speaker:
             emit=self.emit,
             lost=self._engine_lost,
             tasks=self._tasks,
+            vitals=self._vitals,
         )
         self._ears = Ears(
             detector,
@@ -123,6 +126,7 @@ class Speaker:
         await self._reporting.start()
         self._reporting.report(ev.ReportState(self._snapshot.state))
         self._reporting.report(ev.ReportVolume(self._mixer.volume))
+        self._vitals.start()
         self._ears.start()
         self._tasks.spawn(self._open(), "start of the sound device")
 
@@ -142,6 +146,7 @@ class Speaker:
             timeout_s=CLOSE_S,
         )
         self._ears.stop()
+        self._vitals.stop()
         await self._reporting.stop()
         if self._timer is not None:
             self._timer.cancel()
@@ -199,13 +204,17 @@ class Speaker:
                 self._reporting.report(effect)
 
     def _engine_lost(self, error: SpeakerError) -> None:
-        """A model that cannot be loaded at the start ends the process: its exit code says why."""
-        fatal = isinstance(error, MissingPartError | ConfigError)
+        """A model that cannot be loaded at the start ends the process: its exit code says why.
+
+        One that was fast enough before is too slow for as long as the machine is busy, and tried again.
+        """
         engine = self._snapshot.engine
         never_ready = engine.ready_since is None and not engine.losses
+        too_slow = isinstance(error, TooSlowError)
+        fatal = isinstance(error, MissingPartError | ConfigError) or (too_slow and never_ready)
         if fatal and never_ready:
             self.fail(error)
-        self.emit(ev.EngineLost(str(error), fatal))
+        self.emit(ev.EngineLost(str(error), fatal, "too_slow" if too_slow else "engine"))
 
     def _give_up(self, message: str) -> None:
         """A part hangs so that not even an orderly stop is possible: only the end of the process helps."""

@@ -10,6 +10,7 @@ from moshi_speaker.events import (
     Report,
     ReportConversationEnded,
     ReportConversationStarted,
+    ReportDiagnostics,
     ReportMute,
     ReportProblem,
     ReportState,
@@ -110,6 +111,8 @@ def _log(report: Report) -> None:
             )
         case ReportTranscript(_, text):
             log.debug("Moshi: %s", text)
+        case ReportDiagnostics():
+            log.debug("%s", report)
         case ReportProblem("", _):
             log.info("the problem is over")
         case ReportProblem(code, message):

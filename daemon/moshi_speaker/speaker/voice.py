@@ -20,6 +20,7 @@ from moshi_speaker.events import (
     MoshiSpoke,
 )
 from moshi_speaker.speaker.tasks import Tasks
+from moshi_speaker.speaker.vitals import Vitals
 
 CLOSE_S = 10.0
 """Seconds that an engine may take to close before the next one starts."""
@@ -40,6 +41,7 @@ class Voice:
         emit: Callable[[Event], None],
         lost: Callable[[SpeakerError], None],
         tasks: Tasks,
+        vitals: Vitals,
     ) -> None:
         """``lost`` hears why an engine could not start, or ended."""
         self._make_engine = make_engine
@@ -51,6 +53,7 @@ class Voice:
         self._emit = emit
         self._lost = lost
         self._tasks = tasks
+        self._vitals = vitals
         self._engine: Engine | None = None
         self._running: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -69,6 +72,7 @@ class Voice:
         self._session = session
         self._gate.reset()
         self._lag.reset()
+        self._vitals.talk_began()
         self._mixer.open_voice()
         if self._engine is not None:
             self._engine.begin(session)
@@ -84,6 +88,7 @@ class Voice:
         self._stay_audible()
         if self._engine is not None:
             self._engine.end()
+        self._vitals.talk_ended()
         self._mixer.close_voice()
         self._mixer.silence()
 
@@ -104,9 +109,9 @@ class Voice:
         engine = self._make_engine(self._busy)
         try:
             info = await engine.start()
-            log.info("%s is ready after %.1f s, %.0f ms a frame", info.model, info.load_s, info.frame_ms)
             self._engine = engine
-            self._emit(EngineReady(info.model))
+            self._vitals.engine_ready(engine, info)
+            self._emit(EngineReady(info.model, info.problem))
             async for answer in engine.frames():
                 self._answered(answer)
         except SpeakerError as error:
@@ -114,6 +119,7 @@ class Voice:
             self._lost(error)
         finally:
             self._engine = None
+            self._vitals.engine_gone()
             # A task of its own: whoever cancels this one must not interrupt it.
             self._closing = self._tasks.spawn(engine.close(), "closing of the engine")
 
@@ -130,6 +136,7 @@ class Voice:
         if answer.session != self._session:
             return
         now = self._clock()
+        self._vitals.answered(answer)
         if answer.audio is not None:
             self._play(answer.audio, now)
         self._emit(MoshiSpoke(answer.session, answer.text, answer.silent))
