@@ -115,8 +115,10 @@ def test_the_type_of_the_scales_does_not_decide_that_of_the_activations(
     packed, _ = quantized(random_weights(mlx_shapes(MOSHI_LIKE)), MOSHI_LIKE, Q8)
     scaled = {n: a if a.dtype == mx.uint32 else a.astype(kind) for n, a in packed.items()}
     model = load_lm(save(tmp_path, scaled), MOSHI_LIKE, mx.bfloat16)
-    audio = [mx.array([0])] * MOSHI_LIKE.num_codebooks
-    assert model.hidden(mx.array([0]), audio, model.make_state(mx.bfloat16)).dtype == mx.bfloat16
+    tokens = mx.zeros((1 + MOSHI_LIKE.num_codebooks,), mx.int32)
+    rings = model.make_rings(mx.bfloat16)
+    hidden, _, rings = model.hear(tokens, mx.array([0]), rings, seen=1, partial=False)
+    assert {hidden.dtype, *(ring.dtype for ring in rings)} == {mx.bfloat16}
 
 
 def test_the_name_of_the_file_does_not_matter(tmp_path: Path) -> None:

@@ -1,5 +1,4 @@
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any, cast
 
 import mlx.core as mx
@@ -11,6 +10,7 @@ from moshi_speaker.moshi.config import DepthConfig, LmConfig
 from moshi_speaker.moshi.lm.generate import Generator, Step
 from moshi_speaker.moshi.lm.layout import mlx_shapes
 from moshi_speaker.moshi.lm.sampling import GREEDY, Sampling
+from moshi_speaker.moshi.lm.stacking import stacked
 from moshi_speaker.moshi.lm.temporal import MoshiLm
 from tests.moshi.lm.small import MOSHI_LIKE, ONE_B_LIKE, SHARED_AND_LOW_RANK, random_weights
 
@@ -25,19 +25,21 @@ class Script:
         self.entered: list[list[int]] = []
         self.depformer = self._codes
 
-    def make_state(self, dtype: mx.Dtype) -> SimpleNamespace:
-        return SimpleNamespace(reset=self.entered.clear, arrays=list)
+    def make_rings(self, dtype: mx.Dtype) -> list[mx.array]:
+        return []
 
-    def hidden(self, text: mx.array, audio: list[mx.array], state: object) -> mx.array:
-        self.entered.append(np.array(mx.concatenate([text, *audio])).tolist())
-        return mx.zeros((1, 1))
+    def hear(
+        self, tokens: mx.array, position: mx.array, rings: list[mx.array], seen: int, partial: bool
+    ) -> tuple[mx.array, mx.array, list[mx.array]]:
+        assert position.item() == len(self.entered)
+        self.entered.append(np.array(tokens).tolist())
+        logits = mx.arange(self.config.text_card)[None] == said_text(len(self.entered) - 1)
+        return mx.zeros((1, 1)), logits, rings
 
-    def text_logits(self, hidden: mx.array) -> mx.array:
-        return mx.arange(self.config.text_card)[None] == said_text(len(self.entered) - 1)
-
-    def _codes(self, hidden: mx.array, text: mx.array, choose: object) -> list[mx.array]:
+    def _codes(self, hidden: mx.array, text: mx.array, choose: object) -> mx.array:
         step = len(self.entered) - 1
-        return [mx.array([said_code(step, k)]) for k in range(self.config.generated)]
+        codes = [said_code(step, k) for k in range(self.config.generated)]
+        return mx.array(codes, mx.int32).reshape(-1, 1)
 
 
 def said_text(step: int) -> int:
@@ -112,6 +114,7 @@ def test_reset_begins_with_initial_tokens_again() -> None:
     generator.start()
     for frame in range(3):
         generator.step(mx.array([[[heard_code(frame, 2)], [heard_code(frame, 3)]]]))
+    model.entered.clear()
     generator.reset()
     generator.start()
     assert model.entered == [[config.text_card] + [config.card] * 4]
@@ -128,7 +131,7 @@ def test_start_and_step_are_called_in_their_order() -> None:
 
 def model_of(config: LmConfig) -> MoshiLm:
     model = MoshiLm(config)
-    model.load_weights(list(random_weights(mlx_shapes(config)).items()))
+    model.load_weights(list(stacked(random_weights(mlx_shapes(config)), config).items()))
     return model
 
 

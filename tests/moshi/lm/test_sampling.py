@@ -3,11 +3,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from moshi_speaker.moshi.lm.sampling import GREEDY, Sampling, sampler
+from moshi_speaker.moshi.lm.sampling import GREEDY, Sampler, Sampling
 
 DRAWS = 20_000
 CHI_SQUARE_999 = {1: 10.8, 3: 16.3, 4: 18.5, 7: 24.3}
 """Exceeded once in a thousand, by degrees of freedom."""
+
+
+def choose(sampler: Sampler, rows: mx.array, key: mx.array) -> mx.array:
+    noise = mx.random.gumbel((rows.shape[0], sampler.candidates), key=key) * sampler.temperature
+    return sampler(rows, noise)
 
 
 def draw(
@@ -15,7 +20,7 @@ def draw(
 ) -> NDArray[np.int64]:
     """How often each token comes in many draws."""
     rows = mx.broadcast_to(mx.array(logits), (draws, logits.size))
-    chosen = sampler(temperature, top_k)(rows, mx.random.key(0))
+    chosen = choose(Sampler(temperature, top_k, logits.size), rows, mx.random.key(0))
     assert chosen.dtype == mx.int32
     return np.bincount(np.array(chosen), minlength=logits.size)
 
@@ -69,16 +74,16 @@ def test_more_candidates_than_tokens_are_all_tokens() -> None:
 
 def test_the_same_key_draws_the_same_and_another_key_does_not() -> None:
     rows = mx.zeros((50, 100))
-    choose = sampler(1.0, 20)
-    first = np.array(choose(rows, mx.random.key(1)))
-    assert np.array_equal(first, np.array(choose(rows, mx.random.key(1))))
-    assert not np.array_equal(first, np.array(choose(rows, mx.random.key(2))))
+    sampler = Sampler(1.0, 20, 100)
+    first = np.array(choose(sampler, rows, mx.random.key(1)))
+    assert np.array_equal(first, np.array(choose(sampler, rows, mx.random.key(1))))
+    assert not np.array_equal(first, np.array(choose(sampler, rows, mx.random.key(2))))
 
 
 @pytest.mark.parametrize(("temperature", "top_k"), [(-0.1, 5), (1.0, 0)])
 def test_senseless_values_are_refused(temperature: float, top_k: int) -> None:
     with pytest.raises(ValueError, match="must be 0 or more, top_k"):
-        sampler(temperature, top_k)
+        Sampler(temperature, top_k, 10)
 
 
 def test_the_defaults_are_those_moshi_was_tuned_with() -> None:

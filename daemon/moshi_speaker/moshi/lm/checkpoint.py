@@ -10,7 +10,9 @@ import mlx.nn as nn
 from moshi_speaker.errors import CheckpointError, UnsupportedModelError
 from moshi_speaker.moshi.config import LmConfig
 from moshi_speaker.moshi.lm.layout import Quantization, mlx_shapes, torch_shapes
+from moshi_speaker.moshi.lm.stacking import PARTS, stacked
 from moshi_speaker.moshi.lm.temporal import MoshiLm
+from moshi_speaker.moshi.lm.unpacking import unpacked
 from moshi_speaker.moshi.safetensors import Tensor, check_shapes, read_header
 
 _FLOATS = {"F32", "BF16", "F16"}
@@ -60,10 +62,11 @@ def check_lm(path: Path, config: LmConfig) -> LmLayout:
     return LmLayout(len(header), torch_names, quantization, header["text_emb.weight"].dtype)
 
 
-def load_lm(path: Path, config: LmConfig, dtype: mx.Dtype) -> MoshiLm:
-    """Load a checkpoint with MLX or PyTorch names; plain weights are cast to ``dtype``.
+def load_lm(path: Path, config: LmConfig, dtype: mx.Dtype, *, dequantize: bool = False) -> MoshiLm:
+    """Load a checkpoint with MLX or PyTorch names for activations of ``dtype``.
 
-    Quantized matrices stay as they are in the file. Raises as ``check_lm`` does.
+    Quantized matrices stay as they are in the file, or with ``dequantize`` become plain ones. One tensor
+    after the other is read, so that the peak is little more than what stays. Raises as ``check_lm`` does.
     """
     layout = check_lm(path, config)
     weights = mx.load(str(path), format="safetensors")
@@ -71,22 +74,35 @@ def load_lm(path: Path, config: LmConfig, dtype: mx.Dtype) -> MoshiLm:
     if layout.torch_names:
         weights = from_torch(weights, config)
     model = MoshiLm(config)
-    if layout.quantization:
-        nn.quantize(model, group_size=layout.quantization.group_size, bits=layout.quantization.bits)
-    model.load_weights([(name, _cast(name, weights, dtype)) for name in weights], strict=True)
-    mx.eval(model.parameters())
+    quantization = layout.quantization
+    if quantization and not dequantize:
+        nn.quantize(model, group_size=quantization.group_size, bits=quantization.bits)
+    # The depth transformer is small and decides what is heard. Where its weights are packed, which says
+    # nothing of the type of activations, it computes in float32 throughout.
+    types = {True: mx.float32 if quantization else dtype, False: dtype}
+    source, loaded = stacked(weights, config), {}
+    while source:
+        # Read one by one, and let go of at once, or what was read twice would stay.
+        stem = next(iter(source)).rpartition(".")[0]
+        parts = {part: source.pop(f"{stem}.{part}") for part in PARTS if f"{stem}.{part}" in source}
+        target = _type_of(stem, parts, config, types[stem.startswith("depformer.")])
+        if dequantize and quantization and len(parts) == len(PARTS):
+            parts = {
+                "weight": unpacked(parts["weight"], parts["scales"], parts["biases"], quantization, target)
+            }
+        for part, array in parts.items():
+            packed = array.dtype == mx.uint32
+            loaded[f"{stem}.{part}"] = array if packed else array.astype(target)
+            mx.eval(loaded[f"{stem}.{part}"])
+    model.load_weights(list(loaded.items()), strict=True)
     return model
 
 
-def _cast(name: str, weights: Mapping[str, mx.array], dtype: mx.Dtype) -> mx.array:
-    """Cast to the type of the activations all but the packed weights.
-
-    Only with float32 activations scales and biases stay in the type of the file: that saves memory, and
-    products are float32 all the same.
-    """
-    stem, _, kind = name.rpartition(".")
-    keep = f"{stem}.scales" in weights and (kind == "weight" or dtype == mx.float32)
-    return weights[name] if keep else weights[name].astype(dtype)
+def _type_of(stem: str, parts: Mapping[str, mx.array], config: LmConfig, wanted: mx.Dtype) -> mx.Dtype:
+    """The type to hold a parameter in: that of the activations, but for tables, which may be smaller."""
+    table = stem == "embs" or (stem.endswith(".emb") and not config.depth.low_rank)
+    stored: mx.Dtype = parts["scales" if "scales" in parts else "weight"].dtype
+    return stored if table and stored.size < wanted.size else wanted
 
 
 def _quantization(header: Mapping[str, Tensor], config: LmConfig, where: str) -> Quantization | None:

@@ -18,10 +18,12 @@ class LowRankEmbedding(nn.Module):
         return self.low_rank(self.weight[token])
 
 
-def embed(table: nn.Module, token: mx.array, dtype: mx.Dtype) -> mx.array:
-    """Look tokens up, shape (...) to (..., dim); token -1 is the zero vector (moshi-spec §2.3).
+def sum_of_rows(table: nn.Module, rows: mx.array, tokens: mx.array, dtype: mx.Dtype) -> mx.array:
+    """Vectors of all streams of a step, looked up at once and summed in float32, shape (1, dim).
 
-    The rule for -1 stands here and not in the table, because quantizing replaces tables.
+    A stream whose token is -1 adds the zero vector (moshi-spec §2.3). The rule stands here and not in
+    the table, because quantizing replaces tables. ``rows`` are where the tokens stand in the table.
     """
-    vectors = table(mx.maximum(token, 0)).astype(dtype)
-    return mx.where(token[..., None] < 0, mx.zeros((), dtype), vectors)
+    vectors = table(rows).astype(mx.float32)
+    vectors = mx.where(tokens[:, None] < 0, 0.0, vectors)
+    return mx.sum(vectors, axis=0, keepdims=True).astype(dtype)

@@ -1,19 +1,15 @@
-"""The schedule: which token of which stream goes into which step.
+"""Steps of the language model in their order: what was said and heard goes in, what is said comes out."""
 
-With d the delay of a stream (moshi-spec §3.2), step t takes in the text of step t - 1, and of each
-audio stream the code of frame t - 1 - d, or the initial token while there is none. Step t yields the
-text token of step t and, for each generated stream, the code of frame t - d. Hence step 0 needs no
-sound and runs at the start of a stream, and the frame captured last is used in the very next step.
-"""
-
-import secrets
-from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import mlx.core as mx
 
-from moshi_speaker.moshi.lm.sampling import Sampling, sampler
+from moshi_speaker.moshi.lm.sampling import Draws, Sampling
 from moshi_speaker.moshi.lm.temporal import MoshiLm
+from moshi_speaker.moshi.lm.tokens import Tokens
+from moshi_speaker.moshi.lm.window import BUCKET
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,93 +20,112 @@ class Step:
     """Sampled text token, shape (1,)."""
     codes: mx.array | None
     """Complete frame of generated codes, shape (1, streams, 1), or None while the delays fill."""
-    raw: list[mx.array]
-    """Tokens of the depth transformer as sampled, each (1,), in delayed alignment."""
+    raw: mx.array
+    """Tokens of the depth transformer as sampled, shape (streams, 1), in delayed alignment."""
     logits: mx.array
     """Text logits, shape (1, text_card), float32."""
     extra: mx.array | None
     """Probabilities of the extra heads, shape (1, heads, dim), if the model has any."""
 
 
+def _as_it_is(function: Callable[..., Any]) -> Callable[..., Any]:
+    return function
+
+
 class Generator:
     """Generates one stream after the other with one model; ``reset`` begins the next.
 
-    Only the last few tokens are kept, so there is no limit to the length of a stream.
+    A step has two halves, so that the device may begin with the first while the second is put together.
     """
 
-    def __init__(self, model: MoshiLm, sampling: Sampling, dtype: mx.Dtype) -> None:
-        """``dtype`` of the activations."""
+    def __init__(
+        self, model: MoshiLm, sampling: Sampling, dtype: mx.Dtype, *, compiled: bool = False
+    ) -> None:
+        """``dtype`` of the activations; ``compiled``: let MLX trace and fuse the steps."""
         self._model = model
         self._config = model.config
-        self._seed = sampling.seed
-        self._choose_text = sampler(sampling.text_temperature, sampling.text_top_k)
-        self._choose_audio = sampler(sampling.audio_temperature, sampling.audio_top_k)
-        self._state = model.make_state(dtype)
+        self._draws = Draws(model.config, sampling)
+        self._rings = model.make_rings(dtype)
+        self._bucket = BUCKET if compiled else 1
+        wrap: Callable[[Callable[..., Any]], Callable[..., Any]] = mx.compile if compiled else _as_it_is
+        self._first_half, self._second_half = wrap(self._hear), wrap(self._speak)
         self.reset()
 
     def reset(self) -> None:
         """Begin a fresh stream; ``start`` comes next."""
-        config = self._config
-        self._state.reset()
-        self._key = mx.random.key(secrets.randbits(63) if self._seed is None else self._seed)
-        self._steps = 0
-        self._text = mx.full((1,), config.text_card, dtype=mx.int32)
-        # The codes of step s of stream k are those of frame s - d_k: a few steps back suffice.
-        self._generated: deque[list[mx.array]] = deque(maxlen=config.max_delay + 1)
-        self._heard: deque[mx.array] = deque(maxlen=max(config.delays) + 1)
+        self._draws.reset()
+        self._noise = self._draws.noise()
+        # Slots of the rings are never read before they are written, so they may stay.
+        self._tokens = Tokens(self._config)
+        self._hidden: mx.array | None = None
 
     def start(self) -> Step:
         """Run step 0, on initial tokens alone."""
-        if self._steps:
+        if self._tokens.steps:
             raise RuntimeError("start() begins a stream; reset() first")
-        return self._step()
+        self._begin()
+        return self.finish()
 
     def step(self, codes: mx.array) -> Step:
         """Run the next step on the codes of the frame captured last, shape (1, at least heard, 1)."""
-        if not self._steps:
+        self.begin(codes)
+        return self.finish()
+
+    def begin(self, codes: mx.array) -> mx.array:
+        """The first half of a step, up to the text token, which is returned, shape (1,)."""
+        if not self._tokens.steps:
             raise RuntimeError("start() comes before step()")
-        self._heard.append(codes)
-        return self._step()
+        self._tokens.hear(codes)
+        return self._begin()
+
+    def finish(self) -> Step:
+        """The second half: Moshi's voice."""
+        assert self._hidden is not None, "begin() comes before finish()"
+        raw = self._second_half(self._hidden, self._text, self._noise)
+        extra = self._model.extra(self._hidden) if self._config.extra_heads else None
+        self._tokens.say(self._text, raw)
+        self._noise = self._draws.noise()
+        self._hidden = None
+        return Step(self._text, self._tokens.complete(), raw, self._logits, extra)
 
     def state_arrays(self) -> list[mx.array]:
         """All that the next step builds on, to be evaluated together with a step."""
-        return [*self._state.arrays(), self._key]
+        return [*self._rings, *self.ahead()]
 
-    def _step(self) -> Step:
-        config = self._config
-        hidden = self._model.hidden(self._text, self._inputs(), self._state)
-        logits = self._model.text_logits(hidden)
-        self._key, text_key, *audio_keys = mx.random.split(self._key, 2 + config.generated)
-        self._text = self._choose_text(logits, text_key)
-        raw = self._model.depformer(
-            hidden, self._text, lambda scores, k: self._choose_audio(scores, audio_keys[k])
+    def ahead(self) -> list[mx.array]:
+        """What of the next step needs no more sound, to be computed while this one's is played."""
+        return [self._draws.key, self._noise]
+
+    def _begin(self) -> mx.array:
+        context, t = self._config.context, self._tokens.steps
+        seen = min(-(-(t + 1) // self._bucket) * self._bucket, context)
+        position = mx.array([t], mx.int32)
+        self._hidden, self._logits, self._text, self._rings = self._first_half(
+            self._tokens.inputs(), position, self._noise, self._rings, seen, t + 1 < seen
         )
-        self._generated.append(raw)
-        self._steps += 1
-        extra = self._model.extra(hidden) if config.extra_heads else None
-        return Step(self._text, self._complete(), raw, logits, extra)
+        text: mx.array = self._text
+        return text
 
-    def _inputs(self) -> list[mx.array]:
-        """One token (1,) for each audio stream of step ``self._steps``."""
-        config, t = self._config, self._steps
-        initial = mx.full((1,), config.card, dtype=mx.int32)
-        tokens = []
-        for stream, delay in enumerate(config.delays):
-            if t <= delay:
-                tokens.append(initial)
-            elif stream < config.generated:
-                tokens.append(self._generated[-1][stream])
-            else:
-                tokens.append(self._heard[-1 - delay][:, stream - config.generated, 0])
-        return tokens
+    def _hear(
+        self,
+        tokens: mx.array,
+        position: mx.array,
+        noise: mx.array,
+        rings: Sequence[mx.array],
+        seen: int,
+        partial: bool,
+    ) -> tuple[mx.array, mx.array, mx.array, list[mx.array]]:
+        """The pure part of the first half: normed output, text logits, text token, and the rings."""
+        hidden, logits, rings = self._model.hear(tokens, position, rings, seen, partial)
+        text = self._draws.text(logits, noise[: self._draws.text.candidates])
+        return hidden, logits, text, rings
 
-    def _complete(self) -> mx.array | None:
-        """The frame whose last code was generated just now."""
-        config = self._config
-        if not config.generated or self._steps <= config.max_delay:
-            return None
-        tokens = [
-            self._generated[-1 - (config.max_delay - delay)][stream]
-            for stream, delay in enumerate(config.delays[: config.generated])
-        ]
-        return mx.stack(tokens, axis=1)[..., None]
+    def _speak(self, hidden: mx.array, text: mx.array, noise: mx.array) -> mx.array:
+        """The pure part of the second half: what the depth transformer samples, shape (streams, 1)."""
+        audio, first = self._draws.audio, self._draws.text.candidates
+
+        def choose(logits: mx.array, k: int) -> mx.array:
+            start = first + k * audio.candidates
+            return audio(logits, noise[start : start + audio.candidates])
+
+        return self._model.depformer(hidden, text, choose)
