@@ -15,9 +15,9 @@ import yaml
 
 import moshi_speaker
 from moshi_speaker import __version__, configfile
-from moshi_speaker.cli import logs, main
+from moshi_speaker.cli import UNDER_LAUNCHD, logs, main
 from moshi_speaker.cli.console import say
-from moshi_speaker.errors import DeviceError
+from moshi_speaker.errors import DeviceError, TooSlowError
 from moshi_speaker.settings import MqttSettings, Settings
 from moshi_speaker.speaker import stop_on_signals
 
@@ -138,6 +138,28 @@ def test_an_error_of_a_part_is_one_line_and_its_exit_code(
     assert main(["run"]) == 69
     expected = "moshi-speaker: audio.input_device: no such microphone [bold]; plug it in\n"
     assert capsys.readouterr().err == expected
+
+
+def test_a_machine_that_is_too_slow_exits_78_and_stays_down_under_launchd(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(settings: Settings) -> None:
+        raise TooSlowError("too slow on this machine", where="moshi", remedy="take another")
+
+    put(monkeypatch, "speaker", run=run)
+    assert main(["run"]) == 78
+    monkeypatch.setenv(UNDER_LAUNCHD, "1")
+    assert main(["run"]) == 0
+    assert capsys.readouterr().err == 2 * "moshi-speaker: moshi: too slow on this machine; take another\n"
+
+
+def test_a_failure_that_may_pass_is_one_under_launchd_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(settings: Settings) -> None:
+        raise DeviceError("no such microphone")
+
+    put(monkeypatch, "speaker", run=run)
+    monkeypatch.setenv(UNDER_LAUNCHD, "1")
+    assert main(["run"]) == 69
 
 
 def test_every_error_in_a_file_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

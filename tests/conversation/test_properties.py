@@ -47,7 +47,7 @@ def make(kind: type[Event], rng: random.Random, now: float, session: int) -> Eve
         word = f" w{rng.randrange(10_000)}" + rng.choice(["", "."])
         return ev.MoshiSpoke(session - (rng.random() < 0.1), word, False)
     contents: dict[type[Event], Event] = {
-        ev.EngineReady: ev.EngineReady("model"),
+        ev.EngineReady: ev.EngineReady("model", rng.choice(["", "too slow"])),
         ev.EngineLagged: ev.EngineLagged(21.0),
         ev.DeviceLost: ev.DeviceLost("gone"),
         ev.VolumeRequested: ev.VolumeRequested(rng.randrange(101)),

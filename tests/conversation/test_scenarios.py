@@ -324,6 +324,28 @@ def test_an_engine_lost_in_a_talk_is_heard_reported_and_restarted() -> None:
     assert ev.ReportState(State.CONVERSATION) in story.tell(wake(story.now))
 
 
+def test_an_engine_that_is_too_slow_is_a_problem_until_the_next_one_is_not() -> None:
+    story = idle_story()
+    story.tell(ev.EngineLost("engine died"))
+    assert story.tell(ev.EngineReady("model", too_slow="it takes 1.2 of real time")) == [
+        ev.ReportState(State.IDLE),
+        ev.ReportProblem("too_slow", "it takes 1.2 of real time", story.now),
+    ]
+    story.tell(ev.EngineLost("engine died"))
+    assert ev.ReportProblem("", "", story.now) in story.tell(ev.EngineReady("model"))
+
+
+def test_an_engine_that_refuses_to_start_because_it_is_too_slow_says_so() -> None:
+    story = idle_story()
+    story.tell(ev.EngineLost("engine died"))
+    assert ev.ReportProblem("too_slow", "too slow", story.now) in story.tell(
+        ev.EngineLost("too slow", code="too_slow")
+    )
+    assert ev.ReportProblem("too_slow", "far too slow", story.now) in story.tell(
+        ev.EngineLost("far too slow", fatal=True, code="too_slow")
+    )
+
+
 def test_an_engine_lost_outside_a_talk_makes_no_sound() -> None:
     effects = idle_story().tell(ev.EngineLost("engine died"))
     assert not any(isinstance(effect, ev.PlayEarcon) for effect in effects)

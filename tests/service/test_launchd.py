@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from moshi_speaker.cli import UNDER_LAUNCHD
 from moshi_speaker.errors import MissingPartError, SpeakerError
 from moshi_speaker.service.account import Account
 from moshi_speaker.service.launchd import LABEL, LaunchAgent, render
@@ -57,6 +58,7 @@ def test_the_property_list_says_what_launchd_must_know() -> None:
             "PATH": "/usr/bin:/bin:/usr/sbin:/sbin",
             "PYTHONUNBUFFERED": "1",
             "ORT_DISABLE_TELEMETRY": "1",
+            UNDER_LAUNCHD: "1",
         },
         "SoftResourceLimits": {"NumberOfFiles": 4096},
         "StandardOutPath": "/Users/m & m/Library/Logs/moshi-speaker/launchd.log",

@@ -28,7 +28,7 @@ def render(account: Account, config: Path | None) -> bytes:
         "Label": LABEL,
         "ProgramArguments": account.command(config),
         "RunAtLoad": True,
-        # Exit 0 means that somebody asked it to stop.
+        # Exit 0 means that it shall stay down.
         "KeepAlive": {"SuccessfulExit": False},
         # Loading a model is expensive.
         "ThrottleInterval": 15,
@@ -45,6 +45,8 @@ def render(account: Account, config: Path | None) -> bytes:
             "PATH": "/usr/bin:/bin:/usr/sbin:/sbin",
             "PYTHONUNBUFFERED": "1",
             "ORT_DISABLE_TELEMETRY": "1",
+            # Where starting again would not help, the speaker exits with 0: launchd knows no other way.
+            "MOSHI_SPEAKER_UNDER_LAUNCHD": "1",
         },
         # Agents begin with 256.
         "SoftResourceLimits": {"NumberOfFiles": 4096},

@@ -31,7 +31,7 @@ Environment=PYTHONUNBUFFERED=1
 Environment=ORT_DISABLE_TELEMETRY=1
 Restart=on-failure
 RestartSec=5
-# 78: the configuration is wrong, and starting again would not mend it.
+# 78: the configuration is wrong, or this machine too slow for the model: starting again would not mend it.
 RestartPreventExitStatus=78
 # SIGTERM goes to the speaker alone: it stops its engine itself, in order.
 KillMode=mixed
