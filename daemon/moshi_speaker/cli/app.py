@@ -6,6 +6,7 @@ import typer
 
 from moshi_speaker import __version__
 from moshi_speaker.cli import config, models, service, speech
+from moshi_speaker.cli.bench import bench
 from moshi_speaker.cli.console import say
 
 PROGRAM = "moshi-speaker"
@@ -37,6 +38,7 @@ app.command()(speech.run)
 app.command()(speech.demo)
 app.command()(speech.talk)
 app.command()(speech.devices)
+app.command()(bench)
 app.add_typer(models.app, name="models", help="Models: fetch, list, check, or make one of random weights.")
 app.add_typer(config.app, name="config", help="Settings: check the file, show what is in effect.")
 app.add_typer(service.app, name="service", help="The service: a launchd agent or a systemd user unit.")

@@ -4,10 +4,14 @@ import io
 import os
 import sys
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from moshi_speaker.errors import SpeakerError
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 class OutputError(SpeakerError):
@@ -25,6 +29,14 @@ def say(text: str) -> None:
     """Print a result as it is. Raises OutputError."""
     try:
         _console(stderr=False).print(text)
+    except OSError as error:
+        raise unprintable(error) from error
+
+
+def show(table: "Table") -> None:
+    """Print a table. Raises OutputError."""
+    try:
+        _console(stderr=False).print(table)
     except OSError as error:
         raise unprintable(error) from error
 

@@ -1,0 +1,1 @@
+"""``bench``: how fast this machine is, part by part; without weights, microphone or network."""

@@ -1,0 +1,67 @@
+"""Which machine it is: what a reader of the figures has to know of it."""
+
+import os
+import platform
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from moshi_speaker.engine.environment import usable_cores
+
+_UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Hardware and the software that decides how fast it is."""
+
+    cpu: str
+    """Name of the processor."""
+    cores: int
+    """Cores of the machine."""
+    usable_cores: int
+    """Cores that this process may use."""
+    memory_bytes: int
+    """Physical memory."""
+    system: str
+    """Operating system and architecture."""
+    python: str
+    mlx: str
+    """Version of MLX."""
+    device: str
+    """Where MLX computes."""
+    blas: str
+    """Library behind MLX's matrix products on a CPU."""
+    threads: str
+    """Threads of that library."""
+
+
+def this_machine(backend: dict[str, str]) -> Machine:
+    """Describe the machine; ``backend`` says what computes: ``mlx``, ``device``, ``blas``, ``threads``."""
+    return Machine(
+        cpu=_cpu(),
+        cores=os.cpu_count() or 1,
+        usable_cores=usable_cores(),
+        memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        system=f"{platform.system()} {platform.release()} {platform.machine()}",
+        python=platform.python_version(),
+        **backend,
+    )
+
+
+def _cpu() -> str:
+    if sys.platform == "darwin":
+        return _output("sysctl", "-n", "machdep.cpu.brand_string") or _UNKNOWN
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    # ARM's file has no such line.
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine() or _UNKNOWN
+
+
+def _output(*command: str) -> str:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()
