@@ -36,3 +36,15 @@ def test_a_model_that_cannot_be_loaded_ends_the_speaker_in_one_line(room: Room, 
         assert speaker.program.wait() == 69
     line = rf"moshi-speaker: {re.escape(str(tmp_path))}: there is no language model here .*\n"
     assert re.fullmatch(line, speaker.program.stderr.text)
+
+
+def test_a_machine_that_is_too_slow_ends_the_speaker_in_one_line_and_leaves_the_reason(room: Room) -> None:
+    impossible = {"max_realtime_factor": 1e-5, "too_slow": "refuse", "benchmark_frames": 3}
+    with room.speaker(engine=impossible, speaker={"log_level": "warning"}) as speaker:
+        assert speaker.program.wait() == 78
+        problem = speaker.witness.expect("problem/attributes", code="too_slow").fields
+        speaker.witness.expect("availability", "offline")
+    # ALSA may complain before: computing as fast as it can, the engine takes the sound's time.
+    ours = [line for line in speaker.program.stderr.text.splitlines() if not line.startswith("ALSA lib")]
+    assert ours == [f"moshi-speaker: {problem['message']}"]
+    assert "too slow on this machine: a frame takes" in problem["message"]

@@ -4,7 +4,7 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import numpy as np
@@ -26,7 +26,14 @@ IN_FLIGHT = 8
 class Stage:
     """The speaker under test and its parts."""
 
-    def __init__(self, settings: Settings, *, wake: bool = True) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        wake: bool = True,
+        make_engine: Callable[[Status], Engine] | None = None,
+    ) -> None:
+        """``make_engine`` makes others than the fake ones."""
         self.news = News()
         self.device = FakeDevice(self.news)
         self.wake = FakeWake(self.news)
@@ -38,7 +45,9 @@ class Stage:
         self._began = 0.0
         trigger = Trigger(settings.wake.threshold, patience=1, refractory_s=0.0, gate_chunks=0)
         detector = Detector(self.wake, trigger) if wake else None
-        self.speaker = Speaker(settings, self.device, detector, self._make_engine, time.monotonic)
+        self.speaker = Speaker(
+            settings, self.device, detector, make_engine or self._make_engine, time.monotonic
+        )
 
     @property
     def engine(self) -> FakeEngine:
@@ -97,10 +106,16 @@ class Stage:
 
 
 @asynccontextmanager
-async def on_stage(settings: Settings, *, wake: bool = True, run: bool = True) -> AsyncIterator[Stage]:
+async def on_stage(
+    settings: Settings,
+    *,
+    wake: bool = True,
+    run: bool = True,
+    make_engine: Callable[[Status], Engine] | None = None,
+) -> AsyncIterator[Stage]:
     """A speaker that runs until the end of the block, and leaves nothing behind."""
     tasks, threads = asyncio.all_tasks(), set(threading.enumerate())
-    stage = Stage(settings, wake=wake)
+    stage = Stage(settings, wake=wake, make_engine=make_engine)
     if run:
         stage.run()
     took = 0.0
