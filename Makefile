@@ -30,11 +30,11 @@ check: .venv/.ready-test ## lint, format, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: .venv/.ready-demo ## how long a frame takes on this machine
-	$(BIN)/python tests/bench/frame.py $(ARGS)
+bench: .venv/.ready-bench ## how fast this machine is, and other programs beside ours: table, JSON, pictures
+	$(BIN)/python -m tests.bench $(ARGS)
 
 clean: ## remove everything that make has made
-	rm -rf .venv dist build demo-out bench-out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .venv-peers dist build demo-out bench-out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.ready-%: pyproject.toml script/setup

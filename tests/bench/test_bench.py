@@ -1,6 +1,7 @@
 """The benchmark itself, small: through the command line, with a tiny model."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,15 @@ import pytest
 from moshi_speaker.bench.run import PARTS, Options, parse_parts, run
 from moshi_speaker.bench.wake import time_wake
 from moshi_speaker.cli import bench, main
+from moshi_speaker.engine.environment import environment, usable_cores
 from moshi_speaker.errors import MissingPartError, UsageError
+from moshi_speaker.settings import EngineSettings
+
+
+@pytest.fixture(autouse=True)
+def same_environment_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in environment(EngineSettings(), usable_cores()).items():
+        monkeypatch.setenv(name, value)
 
 
 def test_a_small_run_writes_what_it_prints(
@@ -31,8 +40,6 @@ def test_a_small_run_writes_what_it_prints(
 
 
 def test_the_wake_word_is_timed_in_a_room_of_files(tiny_model: Path) -> None:
-    import time
-
     found = {times.part: times.times_ms for times in time_wake(str(tiny_model), 1, time.monotonic)}
     (first_sound,) = found["wake: first sound"]
     (in_the_model,) = found["wake: in the model"]

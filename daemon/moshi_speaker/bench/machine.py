@@ -4,10 +4,13 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from moshi_speaker.engine.environment import usable_cores
+from moshi_speaker.engine.environment import environment, usable_cores
+from moshi_speaker.engine.resources import blas
+from moshi_speaker.settings import EngineSettings
 
 _UNKNOWN = "unknown"
 
@@ -37,8 +40,14 @@ class Machine:
     """Threads of that library."""
 
 
-def this_machine(backend: dict[str, str]) -> Machine:
-    """Describe the machine; ``backend`` says what computes: ``mlx``, ``device``, ``blas``, ``threads``."""
+def prepare(environ: MutableMapping[str, str]) -> None:
+    """Let the model compute here as it does in the engine's process; to be called before it is imported."""
+    for name, value in environment(EngineSettings(), usable_cores()).items():
+        environ.setdefault(name, value)
+
+
+def this_machine(mlx: str, device: str, threads: str) -> Machine:
+    """Describe the machine; MLX's version and device, and the number of threads, come from outside."""
     return Machine(
         cpu=_cpu(),
         cores=os.cpu_count() or 1,
@@ -46,7 +55,10 @@ def this_machine(backend: dict[str, str]) -> Machine:
         memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         python=platform.python_version(),
-        **backend,
+        mlx=mlx,
+        device=device,
+        blas=blas() or _UNKNOWN,
+        threads=threads,
     )
 
 

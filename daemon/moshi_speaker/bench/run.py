@@ -1,5 +1,6 @@
 """One run of the benchmark: the parts that are asked for, in order, and what could not be measured."""
 
+import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from moshi_speaker.bench.machine import this_machine
 from moshi_speaker.bench.models import Models
 from moshi_speaker.bench.report import Report, Session, read_times
 from moshi_speaker.bench.wake import time_wake
+from moshi_speaker.engine.environment import THREADS
 from moshi_speaker.errors import CheckpointError, SpeakerError, UsageError
 from moshi_speaker.moshi.dialogue import load
 from moshi_speaker.moshi.workloads import Workloads, backend
@@ -114,7 +116,7 @@ def run(options: Options, *, taken_at: str, clock: Clock, say: Say) -> Report:
     report = Report(
         taken_at=taken_at,
         version=moshi_speaker.__version__,
-        machine=this_machine(backend()),
+        machine=this_machine(**backend(), threads=os.environ.get(THREADS, "")),
         settings=asdict(options),
     )
     if options.peers is not None:

@@ -1,5 +1,6 @@
 """``moshi-speaker bench``: how fast this machine is, as a table, JSON and pictures."""
 
+import os
 import time
 from datetime import datetime
 from pathlib import Path
@@ -47,6 +48,9 @@ def bench(
     Without --model the models are small and of random weights, and the codec is of full size.
     """
     logs.set_up("warning")
+    from moshi_speaker.bench.machine import prepare
+
+    prepare(os.environ)
     from moshi_speaker.bench import run
 
     now = datetime.now().astimezone()

@@ -71,7 +71,7 @@ class Workloads:
 
 def backend() -> dict[str, str]:
     """What computes: MLX's version and its device."""
-    return {"mlx": version("mlx"), "device": _device(), "blas": "?", "threads": "?"}
+    return {"mlx": version("mlx"), "device": _device()}
 
 
 def _device() -> str:
