@@ -10,6 +10,7 @@ from moshi_speaker.audio.activity import LevelGate, level_dbfs
 from moshi_speaker.audio.frames import FRAME_SAMPLES, FRAME_SECONDS, Samples
 from moshi_speaker.audio.wavfile import WavWriter, read_audio, require_writable
 from moshi_speaker.conversation.utterance import Utterance, add_frame, flush
+from moshi_speaker.engine.environment import environment, usable_cores
 from moshi_speaker.errors import AudioFileError, UsageError
 from moshi_speaker.settings import ModelSettings, Settings
 
@@ -30,7 +31,8 @@ def talk(sound_in: Path, sound_out: Path, *, model: str | None, settings: Settin
     """
     sound = read_audio(sound_in)
     _require_place(sound_in, sound_out)
-    # Imported here: only this command runs the model in its own process.
+    os.environ.update(environment(settings.engine, usable_cores()))
+    # Imported here: only this command runs the model in its own process, and its BLAS reads the environment.
     from moshi_speaker.moshi.dialogue import load
 
     source = settings.model if model is None else _another(settings.model, model)

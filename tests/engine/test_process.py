@@ -432,10 +432,16 @@ async def test_a_model_that_is_too_slow_does_not_start(make_engine: MakeEngine) 
     assert caught.value.exit_code == 78
 
 
-async def test_a_model_that_is_too_slow_starts_with_a_warning_if_it_shall(make_engine: MakeEngine) -> None:
-    info = await make_engine("snail", too_slow="warn").start()
-    assert 200 <= info.frame_ms < 400
-    assert info.problem.startswith("snail: too slow on this machine")
+async def test_a_model_that_is_too_slow_gives_way_to_its_next_smaller_sibling(
+    make_engine: MakeEngine,
+) -> None:
+    heard: list[str] = []
+    slow, fast = "kyutai/moshiko-mlx-bf16", "kyutai/moshiko-mlx-q8"
+    info = await make_engine(slow, heard.append, too_slow="degrade").start()
+    assert (info.replaces, info.problem) == (slow, "")
+    assert info.realtime_factor < 0.8
+    assert heard[2].startswith(f"{slow}: too slow on this machine: a frame takes 1.")
+    assert heard[3:] == [f"loading {fast}", "warming up"]
 
 
 async def test_a_backlog_is_worked_off_faster_than_real_time(
