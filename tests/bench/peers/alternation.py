@@ -5,7 +5,7 @@ import os
 import subprocess
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory, TemporaryFile
@@ -17,24 +17,6 @@ from numpy.typing import NDArray
 
 from moshi_speaker.errors import UsageError
 from tests.bench.peers.contestants import ROOT, Entry
-
-WARMUP_FRAMES = 3
-"""Before each batch: the process slept while the others worked."""
-
-
-@dataclass(frozen=True, slots=True)
-class Batches:
-    """Times of one part of the work of one contestant."""
-
-    part: str
-    who: str
-    rounds_ms: list[list[float]] = field(default_factory=list)
-    """Milliseconds of each frame, round by round."""
-
-    @property
-    def times_ms(self) -> list[float]:
-        """The median of each round."""
-        return [median(batch) for batch in self.rounds_ms]
 
 
 class Child:
@@ -68,14 +50,15 @@ class Child:
         """Wait until its weights are loaded."""
         self._answer()
 
-    def check(self, frames: int, into: Path) -> None:
+    def check(self, into: Path) -> None:
         """Let it write what a fresh stream yields."""
-        self._ask({"check": frames, "into": str(into)})
+        self._ask({"check": self.entry.checked, "into": str(into)})
 
-    def batch(self, way: str, seconds: float, frames: int) -> dict[str, list[float]]:
-        """Milliseconds of each frame by part, for at least so long and so many frames."""
-        request = {"way": way, "seconds": seconds, "frames": frames, "warmup": WARMUP_FRAMES}
-        times: dict[str, list[float]] = self._ask(request)["times_ms"]
+    def batch(self, way: str) -> dict[str, list[float]]:
+        """Milliseconds of each frame of a batch, by part."""
+        times: dict[str, list[float]] = self._ask(
+            {"way": way, "frames": self.entry.frames, "warmup": self.entry.warmup}
+        )["times_ms"]
         return times
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -97,50 +80,37 @@ class Child:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """How much is done."""
-
-    rounds: int
-    seconds: float
-    """Least length of a batch."""
-    frames: int
-    """Least number of frames in a batch."""
-    check_frames: int
-    """Frames whose results are compared before the clock runs."""
-
-
-@dataclass(frozen=True, slots=True)
 class Session:
     """What came of it."""
 
-    batches: dict[tuple[str, str, str], Batches]
-    """By contestant, way and part."""
+    medians: dict[tuple[str, str], list[float]]
+    """By part and contestant: of each round, the median frame in milliseconds."""
     results: dict[str, dict[str, NDArray[Any]]]
     """Of the check, by contestant."""
 
 
-def alternate(entries: Sequence[Entry], weights: Path, given: Path, plan: Plan) -> Session:
-    """Start all, compare what they compute, then let each work for a batch a round."""
-    batches: dict[tuple[str, str, str], Batches] = {}
+def alternate(entries: Sequence[Entry], weights: Path, given: Path, rounds: int, *, check: bool) -> Session:
+    """Start all, let each work for a batch a round, and ask what they compute if ``check``."""
+    medians: dict[tuple[str, str], list[float]] = {}
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(TemporaryDirectory()))
         children = [
             stack.enter_context(Child(entry, weights, given, stack.enter_context(TemporaryFile())))
             for entry in entries
         ]
-        results = {child.entry.who: _checked(child, plan.check_frames, folder) for child in children}
-        for _ in range(plan.rounds):
+        for child in children:
+            child.ready()
+        results = {child.entry.who: _results(child) for child in children} if check else {}
+        for _ in range(rounds):
             for child in children:
                 for way in child.entry.ways:
-                    for part, times in child.batch(way, plan.seconds, plan.frames).items():
-                        key = (child.entry.who, way, part)
-                        batches.setdefault(key, Batches(part, child.entry.who)).rounds_ms.append(times)
-    return Session(batches, results)
+                    for part, times in child.batch(way).items():
+                        medians.setdefault((part, child.entry.who), []).append(median(times))
+    return Session(medians, results)
 
 
-def _checked(child: Child, frames: int, folder: Path) -> dict[str, NDArray[Any]]:
-    path = folder / "result.npz"
-    child.ready()
-    child.check(frames, path)
-    with np.load(path) as arrays:
-        return dict(arrays)
+def _results(child: Child) -> dict[str, NDArray[Any]]:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "results.npz"
+        child.check(path)
+        with np.load(path) as arrays:
+            return dict(arrays)

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from tests.bench.peers.serving import Arrays, Times
 
 CODEBOOKS = 8
-FRAME_SIZE = 1920
+TOGETHER = "codec, both at once"
+"""The part that only ours has: encoding and decoding one frame, both due at the same time as in a talk."""
 
 Sound = NDArray[np.float32]
 """One frame, (1920,)."""
@@ -53,7 +54,7 @@ class CodecContestant:
             middle = perf_counter()
             self._codec.decode(codes)
             end = perf_counter()
-            yield {"encode": middle - begin, "decode": end - middle, "sum": end - begin}
+            yield {"encode": middle - begin, "decode": end - middle, "codec": end - begin}
 
     def check(self, frames: int) -> Arrays:
         """Codes, (frames, 8), and sound, (frames, 1920)."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from moshi_speaker.moshi.mimi.checkpoint import load_mimi
 from moshi_speaker.moshi.mimi.config import MimiConfig
-from tests.bench.peers.codec import CODEBOOKS, CodecContestant, Codes, Sound, arguments
+from tests.bench.peers.codec import CODEBOOKS, TOGETHER, CodecContestant, Codes, Sound, arguments
 from tests.bench.peers.serving import Times, serve
 
 
@@ -66,7 +66,7 @@ class OurContestant(CodecContestant):
         for frame in cycle(self._sound):
             begin = perf_counter()
             codes, _ = self._ours.both(frame, codes)
-            yield {"sum": perf_counter() - begin}
+            yield {TOGETHER: perf_counter() - begin}
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@
 import argparse
 import sys
 import wave
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,26 +16,31 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
+from moshi_speaker.bench.report import OURS
 from moshi_speaker.errors import SpeakerError
 from tests.bench.peers import findings
-from tests.bench.peers.alternation import Plan, alternate
-from tests.bench.peers.contestants import CODECS, ROOT
+from tests.bench.peers.alternation import Session, alternate
+from tests.bench.peers.contestants import CODECS, LANGUAGE_MODELS, ROOT
 from tests.bench.peers.environments import FOLDER
-from tests.bench.peers.findings import OURS, Finding
-from tests.bench.peers.weights import mimi_weights
+from tests.bench.peers.weights import lm_weights, mimi_weights
 
+PARTS = {"codec": CODECS, "lm": LANGUAGE_MODELS}
 RECORDING = ROOT / "tests" / "data" / "clips" / "hey_jarvis_question.wav"
 
 
-def compare_codecs(plan: Plan, who: list[str]) -> list[Finding]:
-    """Time a frame encoded and decoded by ours and each of ``who``; all if empty."""
-    entries = [entry for entry in CODECS if not who or entry.who in {OURS, *who}]
+def compare(part: str, who: Sequence[str], rounds: int, *, check: bool) -> Session:
+    """Let ours and each of ``who`` (all if empty) do a part of the work in turns: codec or lm."""
+    entries = [entry for entry in PARTS[part] if not who or entry.who in {OURS, *who}]
     with TemporaryDirectory() as folder:
-        given = Path(folder) / "sound.npy"
-        np.save(given, speech())
-        session = alternate(entries, mimi_weights(FOLDER / "weights"), given, plan)
-    Console(stderr=True).print(*findings.same_codes(session), sep="\n")
-    return findings.of_session(session, {part: ("in turn", part) for part in ("encode", "decode", "sum")})
+        given = Path(folder) / "given.npy"
+        np.save(given, speech() if part == "codec" else heard_codes())
+        weights = (mimi_weights if part == "codec" else lm_weights)(FOLDER / "weights")
+        return alternate(entries, weights, given, rounds, check=check)
+
+
+def heard_codes() -> NDArray[np.int32]:
+    """A user whom nobody would understand, (frames, 8)."""
+    return np.random.default_rng(0).integers(0, 2048, (50, 8), np.int32)
 
 
 def speech() -> NDArray[np.float32]:
@@ -46,22 +52,28 @@ def speech() -> NDArray[np.float32]:
 
 
 def main() -> int:
-    """Measure, print, and write."""
+    """Compare, print, and write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--part", choices=["codec"], default="codec")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=0.8, help="least length of a batch")
-    parser.add_argument("--frames", type=int, default=4, help="least number of frames in a batch")
-    parser.add_argument("--who", default="", help="only these, separated by commas")
+    parser.add_argument("--part", choices=list(PARTS), default="codec", help="what is compared")
+    parser.add_argument("--rounds", type=int, help="how many; 5 of the codec and 3 of the language model")
+    parser.add_argument("--who", action="append", default=[], help="only ours and these")
+    parser.add_argument("--no-check", action="store_true", help="do not compare what they compute")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="where the times go")
+    parser.add_argument("--add", action="store_true", help="add rounds to those in the file")
     options = parser.parse_args()
-    plan = Plan(options.rounds, options.seconds, options.frames, check_frames=25)
+    rounds = options.rounds or {"codec": 5, "lm": 3}[options.part]
+    notes = Console(stderr=True)
     try:
-        found = compare_codecs(plan, [name for name in options.who.split(",") if name])
+        session = compare(options.part, options.who, rounds, check=not options.no_check)
+        found = findings.times_of(session)
+        if options.json:
+            found = findings.write(options.json, found, add=options.add)
     except SpeakerError as error:
-        Console(stderr=True).print(f"compare: {error}")
+        notes.print(f"compare: {error}", highlight=False)
         return 1
-    console = Console()
-    findings.show(found, console)
+    for line in findings.agreement(session):
+        notes.print(line, highlight=False)
+    Console(width=None if sys.stdout.isatty() else 110).print(findings.table(found))
     return 0
 
 

@@ -21,6 +21,12 @@ class Entry:
     """Of ``environments.ENVIRONMENTS``; None: ours."""
     ways: tuple[str, ...] = ("in turn",)
     """Ways of working that are timed one after the other."""
+    frames: int = 20
+    """In each batch; the slow ones do fewer."""
+    warmup: int = 3
+    """Frames before each batch that do not count: the process slept while the others worked."""
+    checked: int = 25
+    """Frames whose results are compared."""
     options: tuple[str, ...] = ()
     """After the weights and the input."""
     variables: dict[str, str] = field(default_factory=dict)
@@ -37,9 +43,18 @@ _OPENBLAS = {"LD_PRELOAD": "libopenblas.so.0"} if sys.platform == "linux" else {
 
 CODECS = (
     Entry("moshi-speaker", "codec_ours", ways=("in turn", "together")),
-    Entry("rustymimi", "codec_rustymimi", "moshi_mlx"),
-    Entry("PyTorch", "codec_torch", "torch"),
-    Entry("moshi_mlx + OpenBLAS", "codec_mlx", "moshi_mlx", variables=_OPENBLAS),
-    Entry("moshi_mlx", "codec_mlx", "moshi_mlx"),
+    Entry("rustymimi", "codec_rustymimi", "moshi_mlx", frames=12),
+    Entry("PyTorch", "codec_torch", "torch", frames=8),
+    Entry(
+        "moshi_mlx + OpenBLAS", "codec_mlx", "moshi_mlx", variables=_OPENBLAS, frames=4, warmup=1, checked=4
+    ),
+    Entry("moshi_mlx", "codec_mlx", "moshi_mlx", frames=2, warmup=1, checked=4),
+)
+"""Ours first."""
+
+LANGUAGE_MODELS = (
+    Entry("moshi-speaker", "lm_ours", frames=3, warmup=1, checked=4),
+    Entry("moshi_mlx, float32", "lm_mlx", "moshi_mlx", options=("float32",), frames=2, warmup=1, checked=4),
+    Entry("moshi_mlx", "lm_mlx", "moshi_mlx", frames=1, warmup=0, checked=2),
 )
 """Ours first."""

@@ -1,81 +1,98 @@
 """What a session found, as a table and as JSON."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from statistics import median
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
-from rich.console import Console
+from numpy.typing import NDArray
 from rich.table import Table
 
+from moshi_speaker.bench.report import OURS, Times, read_times
+from moshi_speaker.bench.statistics import Summary, ratios
 from tests.bench.peers.alternation import Session
-
-OURS = "moshi-speaker"
-"""Who we are."""
+from tests.bench.peers.codec import TOGETHER
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Times of one contestant for one part of a frame."""
-
-    part: str
-    who: str
-    times_ms: list[float]
-    """Median of each round."""
-    least_ms: float
-    """Of all frames."""
-    most_ms: float
-    """Of all frames."""
-    ratios: list[float]
-    """Ours divided by theirs, round by round."""
+def times_of(session: Session) -> list[Times]:
+    """For each contestant and part the median of each round, ours first."""
+    return [Times(part, who, tuple(rounds)) for (part, who), rounds in session.medians.items()]
 
 
-def of_session(session: Session, counts: dict[str, tuple[str, str]]) -> list[Finding]:
-    """Hold everybody's times against ours; ``counts`` tells which way and part of ours counts for a part."""
-    found = []
-    for (who, way, part), batches in session.batches.items():
-        ours = session.batches.get((OURS, *counts[part]))
-        frames = [time for batch in batches.rounds_ms for time in batch]
-        pairs = zip(ours.times_ms, batches.times_ms, strict=True) if ours else ()
-        found.append(
-            Finding(
-                part=part if way == "in turn" else f"{part}, {way}",
-                who=who,
-                times_ms=batches.times_ms,
-                least_ms=min(frames),
-                most_ms=max(frames),
-                ratios=[a / b for a, b in pairs],
-            )
-        )
-    return sorted(found, key=lambda item: item.part)
-
-
-def same_codes(session: Session) -> list[str]:
-    """How far the results agree with ours, a line for each of the others."""
-    reference = session.results.get(OURS)
-    lines = []
-    for who, result in session.results.items():
-        if reference is None or who == OURS:
+def comparisons(found: Sequence[Times]) -> Iterator[tuple[Times, str, Summary]]:
+    """Everybody else's times, the part of ours that they are held against, and ours in units of theirs."""
+    ours = {times.part: times for times in found if times.who == OURS}
+    for theirs in found:
+        if theirs.who == OURS:
             continue
-        same = float((result["codes"] == reference["codes"]).mean())
-        level = float(np.sqrt(np.mean((result["sound"] - reference["sound"]) ** 2)))
-        relative = level / float(np.sqrt(np.mean(reference["sound"] ** 2)))
-        lines.append(f"{who}: {same:.1%} of the codes are ours, their sound differs by {relative:.1e} (rms)")
-    return lines
+        for part in (theirs.part, TOGETHER) if theirs.part == "codec" else (theirs.part,):
+            if part in ours:
+                yield theirs, part, ratios(ours[part].times_ms, theirs.times_ms)
 
 
-def show(found: Sequence[Finding], console: Console) -> None:
-    """Print a table."""
-    table = Table("part", "who", "median ms", "min", "max", "ours / theirs", "min", "max")
-    for item in found:
-        row = [
-            item.part,
-            item.who,
-            f"{median(item.times_ms):.1f}",
-            f"{item.least_ms:.1f}",
-            f"{item.most_ms:.1f}",
-        ]
-        if item.ratios:
-            row += [f"{median(item.ratios):.3f}", f"{min(item.ratios):.3f}", f"{max(item.ratios):.3f}"]
-        table.add_row(*row)
-    console.print(table)
+def table(found: Sequence[Times]) -> Table:
+    """Medians of rounds, with the least and the most, and ours in units of theirs."""
+    shown = Table(title="Milliseconds a frame, medians of rounds in turns", title_justify="left")
+    for name in ("part", "program"):
+        shown.add_column(name, no_wrap=True)
+    for name in ("median", "min", "max", "ours is", "min", "max"):
+        shown.add_column(name, justify="right", no_wrap=True)
+    compared = {(each.part, each.who, part): ratio for each, part, ratio in comparisons(found)}
+    for times in sorted(found, key=lambda each: each.part):
+        spread = times.summary
+        row = [f"{value:.1f}" for value in (spread.median, spread.least, spread.most)]
+        ratio = compared.get((times.part, times.who, times.part))
+        if ratio:
+            row += [f"{value:.3f}" for value in (ratio.median, ratio.least, ratio.most)]
+        shown.add_row(times.part, times.who, *row)
+    for (_, who, part), ratio in compared.items():
+        if part == TOGETHER:
+            row = [f"{value:.3f}" for value in (ratio.median, ratio.least, ratio.most)]
+            shown.add_row(TOGETHER, who, "", "", "", *row)
+    return shown
+
+
+def agreement(session: Session) -> list[str]:
+    """How far what they computed is what we computed, a line for each of the others."""
+    ours = session.results.get(OURS)
+    others = {who: result for who, result in session.results.items() if who != OURS}
+    if ours is None:
+        return []
+    return [f"{who}: {_codes(ours, result)}" for who, result in others.items() if "codes" in result] + [
+        f"{who}: {_logits(ours, result)}" for who, result in others.items() if "logits" in result
+    ]
+
+
+def write(path: Path, found: Sequence[Times], *, add: bool) -> list[Times]:
+    """Write times as ``moshi-speaker bench --peers`` reads them; ``add`` puts them behind those there."""
+    before = (
+        {(each.part, each.who): each.times_ms for each in read_times(path)} if add and path.exists() else {}
+    )
+    merged = [
+        Times(each.part, each.who, (*before.get((each.part, each.who), ()), *each.times_ms)) for each in found
+    ]
+    document = [{"part": each.part, "who": each.who, "times_ms": each.times_ms} for each in merged]
+    path.write_text(json.dumps(document, indent=1) + "\n")
+    return merged
+
+
+def _codes(ours: dict[str, NDArray[np.float32]], theirs: dict[str, NDArray[np.float32]]) -> str:
+    count = len(theirs["codes"])
+    same = float((theirs["codes"] == ours["codes"][:count]).mean())
+    return (
+        f"{same:.1%} of the codes are ours, the sound differs by {_distance(ours, theirs, 'sound'):.1e} (rms)"
+    )
+
+
+def _logits(ours: dict[str, NDArray[np.float32]], theirs: dict[str, NDArray[np.float32]]) -> str:
+    count = len(theirs["logits"])
+    same = np.mean(theirs["logits"].argmax(axis=1) == ours["logits"][:count].argmax(axis=1))
+    return f"{same:.0%} of the words are ours, logits differ by {_distance(ours, theirs, 'logits'):.1e} (rms)"
+
+
+def _distance(
+    ours: dict[str, NDArray[np.float32]], theirs: dict[str, NDArray[np.float32]], key: str
+) -> float:
+    """Root mean square of the difference, relative to that of ours."""
+    reference = ours[key][: len(theirs[key])]
+    return float(np.sqrt(np.mean((theirs[key] - reference) ** 2) / np.mean(reference**2)))
