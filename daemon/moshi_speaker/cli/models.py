@@ -55,7 +55,7 @@ def verify(source: Source, revision: Revision = None) -> None:
 def synth(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to write it.", file_okay=False)],
     size: Annotated[
-        Literal["tiny", "7b-q4"], typer.Option("--size", help="A few megabytes, or the full model.")
+        Literal["tiny", "1b-q8", "7b-q4"], typer.Option("--size", help="A few megabytes, or the full model.")
     ] = "tiny",
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the random weights.")] = 0,
 ) -> None:

@@ -131,6 +131,21 @@ MOSHI_7B = LmConfig(
 )
 """moshiko and moshika, whose MLX repos ship no config.json (moshi-spec §2.1, §2.2)."""
 
+MOSHI_1B = LmConfig(
+    dim=2048,
+    num_heads=16,
+    num_layers=16,
+    hidden=5632,
+    context=3000,
+    max_period=100_000.0,
+    text_card=48_000,
+    card=2048,
+    num_codebooks=16,
+    delays=(0, *[2] * 7) * 2,
+    depth=DepthConfig(dim=1024, num_heads=16, num_layers=6, hidden=2816, schedule=tuple(range(8))),
+)
+"""``config1b_202412`` of moshi_mlx (moshi-spec §2.1)."""
+
 _UNSUPPORTED = {
     "conditioners": "conditioners",
     "cross_attention": "cross-attention",

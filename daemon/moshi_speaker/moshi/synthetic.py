@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moshi_speaker.errors import UsageError
-from moshi_speaker.moshi.config import MOSHI_7B, DepthConfig, LmConfig
+from moshi_speaker.moshi.config import MOSHI_1B, MOSHI_7B, DepthConfig, LmConfig
 from moshi_speaker.moshi.lm.layout import Q4, Q8, Quantization, mlx_shapes, torch_shapes
 from moshi_speaker.moshi.mimi.config import (
     CodecTransformerConfig,
@@ -72,7 +72,9 @@ class Recipe:
 
 FULL_7B_Q4 = Recipe(lm=MOSHI_7B, mimi=MimiConfig(), quantization=Q4, shaped=False)
 """As large as ``kyutai/moshiko-mlx-q4``: 4.8 GB, and 0.4 GB for the codec."""
-RECIPES = {"tiny": Recipe(quantization=Q8), "7b-q4": FULL_7B_Q4}
+FULL_1B_Q8 = Recipe(lm=MOSHI_1B, mimi=MimiConfig(), quantization=Q8, shaped=False)
+"""The 1B preset at 8 bits, 2.3 GB, and 0.4 GB for the codec."""
+RECIPES = {"tiny": Recipe(quantization=Q8), "1b-q8": FULL_1B_Q8, "7b-q4": FULL_7B_Q4}
 """By the name of their size."""
 
 

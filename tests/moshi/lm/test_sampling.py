@@ -21,7 +21,7 @@ def draw(
     """How often each token comes in many draws."""
     rows = mx.broadcast_to(mx.array(logits), (draws, logits.size))
     chosen = choose(Sampler(temperature, top_k, logits.size), rows, mx.random.key(0))
-    assert chosen.dtype == mx.int32
+    assert chosen.dtype == mx.uint32
     return np.bincount(np.array(chosen), minlength=logits.size)
 
 

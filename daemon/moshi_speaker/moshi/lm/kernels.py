@@ -32,23 +32,19 @@ class RmsNorm(nn.Module):
 
 
 def attend(
-    queries: mx.array, keys: mx.array, values: mx.array, scale: float, mask: mx.array | None = None
+    queries: mx.array, keys: mx.array, values: mx.array, scale: float, bias: mx.array | None = None
 ) -> mx.array:
-    """Attention of one step: (heads, 1, width) over keys and values (heads, seen, width).
+    """Attention of one step: (1, heads, 1, width) over keys and values (1, heads, seen, width).
 
-    ``mask``: added to the scores, shape (seen,).
+    ``bias``: added to the scores, of a shape that fits (1, heads, 1, seen).
     """
     if not on_cpu():
-        attended = mx.fast.scaled_dot_product_attention(
-            queries[None], keys[None], values[None], scale=scale, mask=mask
-        )
-        return attended[0]
-    keys = keys.swapaxes(1, 2)
-    if mask is None and scale == 1.0:
-        scores = queries @ keys
-    else:
-        bias = mx.zeros((1, 1, 1), queries.dtype) if mask is None else mask
+        return mx.fast.scaled_dot_product_attention(queries, keys, values, scale=scale, mask=bias)
+    keys = keys.swapaxes(2, 3)
+    if bias is not None:
         scores = mx.addmm(bias, queries, keys, alpha=scale)
+    else:
+        scores = (queries if scale == 1.0 else queries * scale) @ keys
     return mx.softmax(scores, axis=-1) @ values
 
 

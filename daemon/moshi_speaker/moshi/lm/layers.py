@@ -44,7 +44,7 @@ class Layer(nn.Module):
         return packed.reshape(self._heads)
 
     def finish(self, x: mx.array, attended: mx.array) -> mx.array:
-        """The stream after the layer; ``attended`` is (heads, 1, head_dim)."""
+        """The stream after the layer; ``attended`` is (1, heads, 1, head_dim)."""
         x = add_product(x, attended.reshape(1, -1), self.self_attn.out_proj)
         gate, value = mx.split(self.gating.linear_in(self.norm2(x)), 2, axis=-1)
         return add_product(x, silu(gate) * value, self.gating.linear_out)

@@ -45,19 +45,19 @@ class Sampler:
         self._card = card
 
     def __call__(self, logits: mx.array, noise: mx.array) -> mx.array:
-        """Pick tokens (batch,), int32, from float32 logits (batch, card).
+        """Pick tokens (batch,), uint32, from float32 logits (batch, card).
 
         ``noise`` is Gumbel noise times the temperature, in a shape that fits (batch, candidates).
         """
         if self.candidates == 1:
-            return mx.argmax(logits, axis=-1).astype(mx.int32)
+            return mx.argmax(logits, axis=-1)
         if self.candidates == self._card:
-            return mx.argmax(logits + noise, axis=-1).astype(mx.int32)
+            return mx.argmax(logits + noise, axis=-1)
         first = self._card - self.candidates
         kept = mx.argpartition(logits, first, axis=-1)[..., first:]
         scores = mx.take_along_axis(logits, kept, axis=-1) + noise
         choice = mx.argmax(scores, axis=-1, keepdims=True)
-        return mx.take_along_axis(kept, choice, axis=-1)[..., 0].astype(mx.int32)
+        return mx.take_along_axis(kept, choice, axis=-1)[..., 0]
 
 
 class Draws:

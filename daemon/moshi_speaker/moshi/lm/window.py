@@ -54,7 +54,7 @@ class Place:
             self._mask = mx.where(unwritten, -mx.inf, 0.0).astype(turn[0].dtype)
 
     def attend(self, packed: mx.array, ring: mx.array) -> tuple[mx.array, mx.array]:
-        """Attended values (heads, 1, head_dim), and the ring with the new key and value in it.
+        """Attended values (1, heads, 1, head_dim), and the ring with the new key and value in it.
 
         ``packed``: query, key and value (3, heads, 1, head_dim); ``ring``: (2, heads, context, head_dim).
         """
@@ -64,5 +64,5 @@ class Place:
         turned = turned.astype(packed.dtype).reshape(packed.shape)
         # Keys are stored after rotation, so their order in the ring does not matter.
         ring = mx.slice_update(ring, turned[1:], self._slot, axes=(2,))
-        keys, values = ring[:, :, : self._seen]
-        return attend(turned[0], keys, values, 1.0, self._mask), ring
+        keys, values = ring[:1, :, : self._seen], ring[1:, :, : self._seen]
+        return attend(turned[:1], keys, values, 1.0, self._mask), ring
