@@ -4,8 +4,16 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from moshi_speaker.audio.frames import BLOCK_SAMPLES, FRAME_SAMPLES, SAMPLE_RATE, Samples
-from moshi_speaker.audio.mixer import CATCH_UP_SAMPLES, FADE_SAMPLES, MAX_WAITING_EARCONS, Mixer, gain, limit
+from moshi_speaker.audio.frames import BLOCK_SAMPLES, FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE, Samples
+from moshi_speaker.audio.mixer import (
+    CATCH_UP_SAMPLES,
+    FADE_SAMPLES,
+    LATE_SAMPLES,
+    MAX_WAITING_EARCONS,
+    Mixer,
+    gain,
+    limit,
+)
 
 Tone = Callable[..., Samples]
 FRAME = np.full(FRAME_SAMPLES, 0.5, np.float32)
@@ -104,6 +112,25 @@ def test_silent_frames_are_skipped_to_catch_up() -> None:
     assert mixer.skipped_frames == 10 - waiting // FRAME_SAMPLES
     mixer.play_voice(FRAME)
     assert mixer.voice_backlog_s * SAMPLE_RATE == pytest.approx(waiting + FRAME_SAMPLES)
+
+
+def test_a_late_voice_that_is_never_silent_catches_up_within_seconds() -> None:
+    mixer = full()
+    second = np.sin(2 * np.pi * 150 * np.arange(SAMPLE_RATE) / SAMPLE_RATE).astype(np.float32) / 2
+    frames = np.tile(second, 16)[: 160 * FRAME_SAMPLES].reshape(160, FRAME_SAMPLES)
+    for frame in frames[:20]:  # 1.6 s at once: the answers to a pre-roll
+        mixer.play_voice(frame)
+    delays, played = [], []
+    for frame in frames[20:]:
+        mixer.play_voice(frame)
+        played.append(mixer.render(FRAME_SAMPLES))
+        delays.append(mixer.voice_backlog_s)
+    caught_up = next(index for index, delay in enumerate(delays) if delay * SAMPLE_RATE <= CATCH_UP_SAMPLES)
+    assert caught_up * FRAME_SECONDS < 8.0
+    assert max(delays[caught_up:]) * SAMPLE_RATE <= LATE_SAMPLES
+    steepest = np.abs(np.diff(second)).max()
+    assert np.abs(np.diff(np.concatenate(played)[FRAME_SAMPLES:])).max() < 1.05 * steepest
+    assert mixer.underruns == mixer.voice_overflow == 0
 
 
 def test_silence_is_there_within_one_block_and_does_not_click() -> None:

@@ -18,8 +18,9 @@ FADE_SAMPLES = 120
 MAX_WAITING_EARCONS = 4
 """Earcons that may wait for their turn; beyond it the oldest that waits is dropped."""
 CATCH_UP_SAMPLES = 3 * FRAME_SAMPLES
-"""Voice waiting to be played beyond which silent frames are skipped, and others are shortened, so that no
-delay lasts."""
+"""Voice waiting to be played beyond which silent frames are skipped, so that no delay lasts."""
+LATE_SAMPLES = 5 * FRAME_SAMPLES
+"""Voice waiting beyond which the other frames are shortened too, until it is down to the above."""
 SILENT_DBFS = -55.0
 """Level below which a frame of Moshi's counts as silent and may be skipped."""
 _KNEE = 0.8
@@ -64,6 +65,7 @@ class Mixer:
         self._voice = SampleFifo(round(voice_seconds * SAMPLE_RATE))
         self._open = False
         self._primed = False
+        self._late = False
         self._dry = True
         self._last = 0.0
         self._earcon = _NOTHING
@@ -123,10 +125,12 @@ class Mixer:
         with self._lock:
             if not self._open:
                 return
-            if len(self._voice) > CATCH_UP_SAMPLES:
-                if level_dbfs(samples) < SILENT_DBFS:
-                    self._skipped += 1
-                    return
+            waiting = len(self._voice)
+            if waiting > CATCH_UP_SAMPLES and level_dbfs(samples) < SILENT_DBFS:
+                self._skipped += 1
+                return
+            self._late = waiting > (CATCH_UP_SAMPLES if self._late else LATE_SAMPLES)
+            if self._late:
                 samples = shorten(samples)
             if not self._primed:
                 self._primed = True
@@ -154,11 +158,19 @@ class Mixer:
         """The next n samples to play, shape (n,), within [-1, 1]."""
         with self._lock:
             target = gain(self._volume)
-            steps = np.linspace(self._gain, target, n, dtype=np.float32)
+            if self._silent:  # most of the time
+                played = np.zeros(n, np.float32)
+            else:
+                steps = np.linspace(self._gain, target, n, dtype=np.float32)
+                played = limit(self._pull(n) * steps)
             self._gain = target
-            played = limit(self._pull(n) * steps)
             self._far_end.put(played)
             return played
+
+    @property
+    def _silent(self) -> bool:
+        waiting = len(self._voice) or len(self._earcon) or self._waiting or len(self._tail)
+        return self._dry and not waiting
 
     def _pull(self, n: int) -> Samples:
         """Mix the next n samples; what a fade needs beyond them becomes the next tail."""
@@ -166,7 +178,7 @@ class Mixer:
         mix[: len(self._tail)] = self._tail
         self._add_voice(mix, n)
         self._add_earcons(mix[:n])
-        self._tail = mix[n:].copy()
+        self._tail = mix[n:].copy() if mix[n:].any() else _NOTHING
         return mix[:n]
 
     def _add_voice(self, mix: Samples, n: int) -> None:
