@@ -131,7 +131,7 @@ def test_no_command_at_all_shows_the_help(args: list[str], capsys: pytest.Captur
 def test_an_error_of_a_part_is_one_line_and_its_exit_code(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def run(settings: Settings) -> None:
+    def run(settings: Settings, trace: Path | None) -> None:
         raise DeviceError("no such\nmicrophone [bold]", where="audio.input_device", remedy="plug it in")
 
     put(monkeypatch, "speaker", run=run)
@@ -143,7 +143,7 @@ def test_an_error_of_a_part_is_one_line_and_its_exit_code(
 def test_a_machine_that_is_too_slow_exits_78_and_stays_down_under_launchd(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def run(settings: Settings) -> None:
+    def run(settings: Settings, trace: Path | None) -> None:
         raise TooSlowError("too slow on this machine", where="moshi", remedy="take another")
 
     put(monkeypatch, "speaker", run=run)
@@ -154,7 +154,7 @@ def test_a_machine_that_is_too_slow_exits_78_and_stays_down_under_launchd(
 
 
 def test_a_failure_that_may_pass_is_one_under_launchd_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    def run(settings: Settings) -> None:
+    def run(settings: Settings, trace: Path | None) -> None:
         raise DeviceError("no such microphone")
 
     put(monkeypatch, "speaker", run=run)
@@ -187,7 +187,7 @@ def test_run_stopped_before_it_handles_signals_exits_0(
     number: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = signal.getsignal(number)
-    put(monkeypatch, "speaker", run=lambda settings: signal.raise_signal(number))
+    put(monkeypatch, "speaker", run=lambda settings, trace: signal.raise_signal(number))
     assert main(["run"]) == 0
     assert signal.getsignal(number) is before
 
@@ -195,7 +195,7 @@ def test_run_stopped_before_it_handles_signals_exits_0(
 def test_run_under_nohup_outlives_its_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     handled: list[object] = []
 
-    def run(settings: Settings) -> None:
+    def run(settings: Settings, trace: Path | None) -> None:
         signal.raise_signal(signal.SIGHUP)
         handled.append(signal.getsignal(signal.SIGHUP))
 
@@ -319,14 +319,14 @@ def test_run_takes_the_settings_of_the_file(tmp_path: Path, monkeypatch: pytest.
     path = tmp_path / "mine.yaml"
     path.write_text("speaker: {log_level: error}\naudio: {volume: 7}\n")
     seen: list[Settings] = []
-    put(monkeypatch, "speaker", run=seen.append)
+    put(monkeypatch, "speaker", run=lambda settings, trace: seen.append(settings))
     assert main(["run", "-c", str(path)]) == 0
     assert seen[0].audio.volume == 7
     assert logging.getLogger("moshi_speaker").level == logging.ERROR
 
 
 def test_the_log_level_of_the_command_line_wins(monkeypatch: pytest.MonkeyPatch) -> None:
-    put(monkeypatch, "speaker", run=lambda settings: None)
+    put(monkeypatch, "speaker", run=lambda settings, trace: None)
     assert main(["run", "--log-level", "debug"]) == 0
     assert logging.getLogger("moshi_speaker").level == logging.DEBUG
     assert logging.getLogger("somebody.else").getEffectiveLevel() == logging.WARNING

@@ -2,6 +2,7 @@
 
 import re
 import struct
+import time
 import wave
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from moshi_speaker.audio.frames import FRAME_SAMPLES, SAMPLE_RATE, Samples
 from moshi_speaker.audio.wavfile import read_audio, write_wav
 from moshi_speaker.errors import AudioFileError, CheckpointError, UsageError
 from moshi_speaker.settings import ModelSettings, Settings
+from moshi_speaker.tracing import Tracer, written
+from tests.traces import inside, read_trace, spans
 
 QUESTION = Path(__file__).parent / "data" / "clips" / "hey_jarvis_question.wav"
 TIMED = re.compile(r" *\d+\.\d s  \S.*")
@@ -32,11 +35,13 @@ def _short_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(offline, "MAX_ANSWER_S", 3.0)
 
 
-def talk(sound_in: Path, sound_out: Path, model: Path, seed: int = 7) -> list[str]:
+def talk(
+    sound_in: Path, sound_out: Path, model: Path, seed: int = 7, tracer: Tracer | None = None
+) -> list[str]:
     """What was said on the screen."""
     said: list[str] = []
     settings = Settings.model_validate({"model": {"source": "nobody/nothing", "seed": seed, "offline": True}})
-    offline.talk(sound_in, sound_out, model=str(model), settings=settings, say=said.append)
+    offline.talk(sound_in, sound_out, model=str(model), settings=settings, say=said.append, tracer=tracer)
     return said
 
 
@@ -161,3 +166,22 @@ def test_a_full_disk_is_told_in_one_line(clip: Path, tiny_model: Path) -> None:
         pytest.skip("no /dev/full on this system")
     with pytest.raises(AudioFileError, match=r"^/dev/full: No space left on device$"):
         talk(clip, full, tiny_model)
+
+
+def test_a_trace_shows_every_frame_and_its_parts(clip: Path, tiny_model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "trace.json"
+    with written(path, time.perf_counter) as tracer:
+        talk(clip, tmp_path / "out.wav", tiny_model, tracer=tracer)
+    events = read_trace(path)
+    frames = spans(events, "frame")
+    assert [frame["args"]["frame"] for frame in frames] == list(range(len(frames)))
+    for part in ("encode", "lm step", "decode"):
+        assert all(inside(*pair) for pair in zip(spans(events, part), frames, strict=True))
+    assert len([event for event in events if event["name"] == "real-time factor"]) == len(frames)
+
+
+def test_a_trace_changes_nothing_of_the_answer(clip: Path, tiny_model: Path, tmp_path: Path) -> None:
+    plain, traced = tmp_path / "plain.wav", tmp_path / "traced.wav"
+    talk(clip, plain, tiny_model)
+    talk(clip, traced, tiny_model, tracer=Tracer(time.perf_counter))
+    assert plain.read_bytes() == traced.read_bytes()

@@ -1,8 +1,10 @@
 """``talk``: Moshi answers a sound file, as fast as the machine can; no device, broker or wake word."""
 
+import itertools
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +15,10 @@ from moshi_speaker.conversation.utterance import Utterance, add_frame, flush
 from moshi_speaker.engine.environment import environment, usable_cores
 from moshi_speaker.errors import AudioFileError, UsageError
 from moshi_speaker.settings import ModelSettings, Settings
+from moshi_speaker.tracing import Tracer, Track
+
+if TYPE_CHECKING:
+    from moshi_speaker.moshi.dialogue import Dialogue, DialogueFrame
 
 MAX_ANSWER_S = 20.0
 """Seconds that Moshi may go on after the end of the file."""
@@ -22,7 +28,15 @@ QUIET_S = 2.0
 Say = Callable[[str], None]
 
 
-def talk(sound_in: Path, sound_out: Path, *, model: str | None, settings: Settings, say: Say) -> None:
+def talk(
+    sound_in: Path,
+    sound_out: Path,
+    *,
+    model: str | None,
+    settings: Settings,
+    say: Say,
+    tracer: Tracer | None = None,
+) -> None:
     """Let Moshi hear ``sound_in`` and go on until it is silent; its voice goes to ``sound_out``.
 
     Each utterance is said with the time at which it began, in seconds of the output.
@@ -37,11 +51,12 @@ def talk(sound_in: Path, sound_out: Path, *, model: str | None, settings: Settin
 
     source = settings.model if model is None else _another(settings.model, model)
     dialogue = load(source, say)
+    step = dialogue.step if tracer is None else _traced(dialogue, tracer)
     utterance, began = Utterance(), 0.0
     gate = LevelGate(off_s=QUIET_S)
     with WavWriter(sound_out) as voice:
         for index, frame in enumerate(_frames(sound)):
-            answer = dialogue.step(frame)
+            answer = step(frame)
             audio = np.zeros(FRAME_SAMPLES, np.float32) if answer.audio is None else answer.audio
             voice.write(audio)
             now = index * FRAME_SECONDS
@@ -55,6 +70,29 @@ def talk(sound_in: Path, sound_out: Path, *, model: str | None, settings: Settin
     for text in flush(utterance):
         say(_line(began, text))
     say(f"Moshi's voice is in {sound_out}")
+
+
+def _traced(dialogue: "Dialogue", tracer: Tracer) -> "Callable[[Samples], DialogueFrame]":
+    """The step of a dialogue, in a trace with its parts; they are then computed one after the other."""
+    frames = itertools.count()
+    began = 0.0
+
+    def done(part: str) -> None:
+        nonlocal began
+        before, began = began, tracer.clock()
+        tracer.span(Track.MODEL, part, before, began)
+
+    def step(frame: Samples) -> "DialogueFrame":
+        nonlocal began
+        start = began = tracer.clock()
+        answer = dialogue.step(frame)
+        end = tracer.clock()
+        tracer.span(Track.MODEL, "frame", start, end, frame=next(frames))
+        tracer.counter(Track.MODEL, "real-time factor", end, (end - start) / FRAME_SECONDS)
+        return answer
+
+    dialogue.observe(done)
+    return step
 
 
 def _another(settings: ModelSettings, source: str) -> ModelSettings:

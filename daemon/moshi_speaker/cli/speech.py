@@ -1,8 +1,9 @@
 """The commands that hear and speak: run, demo, talk, devices."""
 
 import signal
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,17 @@ from moshi_speaker.errors import DeviceError
 
 if TYPE_CHECKING:
     from moshi_speaker.audio.selection import Direction
+
+
+TraceOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--trace",
+        metavar="FILE",
+        dir_okay=False,
+        help="Write what worked when to this file, for ui.perfetto.dev or chrome://tracing.",
+    ),
+]
 
 
 @contextmanager
@@ -44,13 +56,13 @@ def _broker(text: str) -> tuple[str, int | None]:
     return host, int(port) if port else None
 
 
-def run(config: ConfigOption = None, log_level: LevelOption = None) -> None:
+def run(config: ConfigOption = None, log_level: LevelOption = None, trace: TraceOption = None) -> None:
     """Listen for the wake word and talk, until stopped."""
     with _until_stopped():
         settings = settings_of(config, log_level)
         from moshi_speaker import speaker
 
-        speaker.run(settings)
+        speaker.run(settings, trace)
 
 
 def demo(
@@ -92,12 +104,15 @@ def talk(
     sound_out: Annotated[Path, typer.Argument(metavar="OUT.wav", help="Where Moshi's voice goes.")],
     model: ModelOption = None,
     config: ConfigOption = None,
+    trace: TraceOption = None,
 ) -> None:
     """Let Moshi answer a sound file; its voice goes to a file, its timed words to the screen."""
     settings = settings_of(config)
     from moshi_speaker import offline
+    from moshi_speaker.tracing import written
 
-    offline.talk(sound_in, sound_out, model=model, settings=settings, say=say)
+    with written(trace, time.perf_counter) if trace else nullcontext() as tracer:
+        offline.talk(sound_in, sound_out, model=model, settings=settings, say=say, tracer=tracer)
 
 
 def devices() -> None:

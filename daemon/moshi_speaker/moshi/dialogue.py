@@ -1,5 +1,6 @@
 """Moshi whole: a frame of the user's sound in, a frame of Moshi's voice and text out."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import mlx.core as mx
@@ -48,6 +49,7 @@ class Dialogue:
         self._tokenizer = tokenizer
         self._generator = Generator(lm, sampling, dtype)
         self._first_text = ""
+        self._done: Callable[[str], None] | None = None
         self._begin()
 
     @property
@@ -73,20 +75,35 @@ class Dialogue:
     def step(self, pcm: NDArray[np.float32]) -> DialogueFrame:
         """Answer one frame, shape (1920,), at 24 kHz in [-1, 1]. Waits for the device once."""
         codes = self._mimi.encode(mx.array(pcm, dtype=mx.float32)[None], self._encoder)
+        self._finish("encode", codes)
         step = self._generator.step(codes)
+        self._finish("lm step", step.text, *self._generator.state_arrays())
         voice = None
         if step.codes is not None:
             voice = mx.clip(self._mimi.decode(step.codes, self._decoder)[0], -1.0, 1.0)
         mx.eval(step.text, *([] if voice is None else [voice]), *self._generator.state_arrays())
+        self._finish("decode")
         token = _item(step.text)
         audio = None if voice is None else np.array(voice)
         text = self._first_text + self._text.push(token)
         self._first_text = ""
         return DialogueFrame(audio, text, token in (PAD, END_PAD))
 
+    def observe(self, done: Callable[[str], None]) -> None:
+        """Be told when each part of a step is done: ``encode``, ``lm step``, ``decode``.
+
+        From now on the parts are computed one after the other, which takes longer than all at once.
+        """
+        self._done = done
+
     def memory_bytes(self) -> int:
         """Memory that MLX holds."""
         return mx.get_active_memory() + mx.get_cache_memory()
+
+    def _finish(self, part: str, *arrays: mx.array) -> None:
+        if self._done is not None:
+            mx.eval(*arrays)
+            self._done(part)
 
     def _begin(self) -> None:
         self._encoder = self._mimi.make_encoder_state()

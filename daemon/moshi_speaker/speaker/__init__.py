@@ -4,13 +4,22 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from moshi_speaker.settings import Settings
+from moshi_speaker.tracing import Tracer, written
 
 
-def run(settings: Settings) -> None:
-    """Run the speaker with the real parts until SIGINT, SIGTERM or SIGHUP. Raises SpeakerError."""
-    asyncio.run(_run(settings))
+def run(settings: Settings, trace: Path | None = None) -> None:
+    """Run the speaker with the real parts until SIGINT, SIGTERM or SIGHUP; its ``trace`` goes to a file.
+
+    Raises SpeakerError.
+    """
+    if trace is None:
+        asyncio.run(_run(settings))
+        return
+    with written(trace, time.monotonic) as tracer:
+        asyncio.run(_run_traced(settings, tracer))
 
 
 async def _run(settings: Settings) -> None:
@@ -25,6 +34,15 @@ async def _run(settings: Settings) -> None:
         lambda status: engine(settings, status),
         time.monotonic,
     )
+    stop_on_signals(speaker.stop)
+    await speaker.run()
+
+
+async def _run_traced(settings: Settings, tracer: Tracer) -> None:
+    from moshi_speaker.speaker.parts import sound_device
+    from moshi_speaker.speaker.probes import traced_speaker
+
+    speaker = traced_speaker(settings, sound_device(settings, tracer.clock), tracer)
     stop_on_signals(speaker.stop)
     await speaker.run()
 

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 from moshi_speaker import events as ev
-from moshi_speaker.audio.activity import SileroActivity, SpeechGate
+from moshi_speaker.audio.activity import SileroActivity, SpeechGate, VoiceActivity
 from moshi_speaker.audio.earcons import earcon
-from moshi_speaker.audio.echo import NoEchoCanceller
+from moshi_speaker.audio.echo import EchoCanceller, NoEchoCanceller
 from moshi_speaker.audio.frames import Device
 from moshi_speaker.audio.mixer import Mixer
 from moshi_speaker.conversation.limits import Limits
@@ -44,8 +44,14 @@ class Speaker:
         detector: Detector | None,
         make_engine: Callable[[Status], Engine],
         clock: Callable[[], float],
+        *,
+        echo: EchoCanceller | None = None,
+        activity: VoiceActivity | None = None,
     ) -> None:
-        """What differs between a room of files and a real one comes from outside; ``clock`` in seconds."""
+        """What differs between a room of files and a real one comes from outside; ``clock`` in seconds.
+
+        ``echo`` and ``activity`` take the place of the front end's own parts.
+        """
         self._settings = settings
         self._clock = clock
         self._loop = asyncio.get_running_loop()
@@ -73,8 +79,8 @@ class Speaker:
         )
         self._ears = Ears(
             detector,
-            SileroActivity(),
-            NoEchoCanceller(),
+            activity or SileroActivity(),
+            echo or NoEchoCanceller(),
             SpeechGate(settings.audio.speech_threshold),
             far_end=self._mixer.far_end,
             preroll_s=settings.conversation.preroll_s,
