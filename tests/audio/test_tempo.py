@@ -10,8 +10,10 @@ from moshi_speaker.audio.tempo import LONGEST_CUT, SHORTEST_CUT, shorten
 def voice(pitch_hz: float, samples: int = FRAME_SAMPLES) -> Samples:
     """A sound with the harmonics of a voice."""
     time_s = np.arange(samples) / SAMPLE_RATE
-    parts = [np.sin(2 * np.pi * pitch_hz * k * time_s) / k for k in range(1, 8)]
-    return (0.2 * np.sum(parts, axis=0)).astype(np.float32)
+    sound = np.zeros(samples, np.float32)
+    for k in range(1, 8):
+        sound += 0.2 / k * np.sin(2 * np.pi * pitch_hz * k * time_s)
+    return sound
 
 
 def steepest(samples: Samples) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from moshi_speaker.engine import process
+from moshi_speaker.engine import exchange
 from moshi_speaker.engine.interface import AnsweredFrame
 from moshi_speaker.engine.process import LocalEngine
 from moshi_speaker.errors import (
@@ -129,7 +129,7 @@ async def test_a_slow_engine_drops_the_oldest_waiting_frames_and_counts_them(
 async def test_no_frame_is_sent_while_too_many_answers_are_unread(
     make_engine: MakeEngine, frame: MakeFrame, answers: Answers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process, "MAX_UNREAD", 1)
+    monkeypatch.setattr(exchange, "MAX_UNREAD", 1)
     engine = make_engine("echo", max_backlog_frames=4)
     await engine.start()
     engine.begin(1)

@@ -2,16 +2,15 @@
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from moshi_speaker.engine.backlog import Backlog
 from moshi_speaker.engine.child import ChildProcess
 from moshi_speaker.engine.environment import environment, usable_cores
+from moshi_speaker.engine.exchange import Exchange
 from moshi_speaker.engine.failures import restore
 from moshi_speaker.engine.heartbeat import Heartbeat
 from moshi_speaker.engine.interface import AnsweredFrame, EngineInfo, Memory
@@ -22,7 +21,6 @@ from moshi_speaker.engine.messages import (
     Configure,
     End,
     Failed,
-    Frame,
     Message,
     Ping,
     Pong,
@@ -32,8 +30,6 @@ from moshi_speaker.engine.messages import (
 from moshi_speaker.errors import EngineError, ProtocolError, SpeakerError
 from moshi_speaker.settings import EngineSettings, ModelSettings
 
-MAX_UNREAD = 64
-"""Answers that may wait for their reader: five seconds of sound. No more frames are sent while it is full."""
 CLOSE_S = 2.0
 """Seconds an engine has to exit by itself."""
 
@@ -61,10 +57,7 @@ class LocalEngine:
         self._info: asyncio.Future[EngineInfo] | None = None
         self._heartbeat: Heartbeat | None = None
         self._start_deadline = 0.0
-        self._session: int | None = None
-        self._sequence = 0
-        self._backlog = Backlog(engine.max_backlog_frames)
-        self._answers: deque[AnsweredFrame] = deque()
+        self._exchange = Exchange(engine.max_backlog_frames)
         self._news = asyncio.Event()
         self._ping = self._pong = 0
         self._memory = Memory()
@@ -79,7 +72,7 @@ class LocalEngine:
     @property
     def dropped_frames(self) -> int:
         """User frames dropped because the engine was too far behind, since its start."""
-        return self._backlog.dropped
+        return self._exchange.dropped
 
     @property
     def memory(self) -> Memory:
@@ -120,25 +113,19 @@ class LocalEngine:
         self.end()
         if not self._running:
             return
-        self._session, self._sequence = session, 0
+        self._exchange.begin(session)
         self._ask(Begin(session))
 
     def feed(self, frame: NDArray[np.float32]) -> None:
         """Send one frame, shape (1920,), of the open session; without a session it is ignored."""
-        if self._session is None:
-            return
-        self._backlog.push(Frame(self._session, self._sequence, np.array(frame, np.float32)), _now())
-        self._sequence += 1
+        self._exchange.feed(frame, _now())
         self._pump()
 
     def end(self) -> None:
         """Close the open session, if any; answers still under way are dropped."""
-        if self._session is None:
-            return
-        self._ask(End(self._session))
-        self._session = None
-        self._backlog.clear()
-        self._answers.clear()
+        if self._exchange.session is not None:
+            self._ask(End(self._exchange.session))
+            self._exchange.end()
 
     async def frames(self) -> AsyncIterator[AnsweredFrame]:
         """The answers of open sessions as they come, to one reader; ends when the engine is closed.
@@ -146,8 +133,8 @@ class LocalEngine:
         Raises EngineError, once, when the engine is lost.
         """
         while True:
-            while self._answers:
-                yield self._answers.popleft()
+            while answer := self._exchange.read():
+                yield answer
                 self._pump()
             if self._closing or self._reported:
                 return
@@ -162,7 +149,7 @@ class LocalEngine:
     async def close(self) -> None:
         """Stop the engine in order, or by force after two seconds. May be called twice."""
         self._closing = True
-        self._session = None
+        self._exchange.close()
         self._news.set()
         if self._child is None or self._listener is None:
             return
@@ -187,7 +174,7 @@ class LocalEngine:
         except SpeakerError as error:
             return None if self._closing else error
         finally:
-            self._session = None
+            self._exchange.close()
             await child.end()
 
     def _deadline(self) -> float:
@@ -206,14 +193,15 @@ class LocalEngine:
         for message in messages:
             self._handle(message)
         if self._heartbeat is not None and messages:
-            waiting = self._backlog.in_flight or self._ping != self._pong
+            waiting = self._exchange.in_flight or self._ping != self._pong
             self._heartbeat.heard(_now(), waiting=waiting)
         self._pump()
 
     def _handle(self, message: Message) -> None:
         match message:
             case Answer():
-                self._answered(message)
+                if self._exchange.accept(message, _now()):
+                    self._news.set()
             case Pong(sequence, memory):
                 self._pong, self._memory = sequence, memory
             case Status(text):
@@ -228,13 +216,6 @@ class LocalEngine:
             case _:
                 raise ProtocolError(f"the engine sent {type(message).__name__} out of turn")
 
-    def _answered(self, answer: Answer) -> None:
-        if answer.session != self._session:
-            return
-        latency_s = self._backlog.answered(answer.sequence, _now())
-        self._answers.append(_answered_frame(answer, len(self._backlog), latency_s))
-        self._news.set()
-
     def _ask(self, *messages: Message) -> None:
         """Send these, and a Ping after them, for they have no answer of their own."""
         if self._child is None or self._heartbeat is None:
@@ -246,29 +227,14 @@ class LocalEngine:
 
     def _pump(self) -> None:
         """Send the frames that may go now."""
-        if self._child is None or self._heartbeat is None or self._session is None:
+        if self._child is None or self._heartbeat is None:
             return
-        while self._child.clear_to_send and (
-            frame := self._backlog.take(room=MAX_UNREAD - len(self._answers))
-        ):
+        while self._child.clear_to_send and (frame := self._exchange.next_frame()):
             self._child.send(frame)
             self._heartbeat.asked(_now())
 
     def _extend_start(self) -> None:
         self._start_deadline = _now() + self._settings.start_timeout_s
-
-
-def _answered_frame(answer: Answer, backlog: int, latency_s: float) -> AnsweredFrame:
-    return AnsweredFrame(
-        answer.session,
-        answer.sequence,
-        answer.audio,
-        answer.text,
-        answer.silent,
-        answer.timings,
-        backlog,
-        1_000.0 * latency_s,
-    )
 
 
 def _now() -> float:
