@@ -114,6 +114,30 @@ def test_take_waits_for_a_block() -> None:
     assert block.at == 7.0
 
 
+def test_a_reader_sleeps_through_what_does_not_suffice_and_loses_nothing() -> None:
+    fifo = BlockFifo(8)
+    taken: list[Block | None] = []
+    reader = threading.Thread(target=lambda: taken.extend(fifo.take(wanted) for wanted in (5, 3, 1)))
+    reader.start()
+    fifo.put(Block(count(0, 2), 1.0))
+    fifo.put(Block(count(2, 4), 2.0))
+    assert fifo.wait_idle(5)
+    assert len(fifo) == 2
+    fifo.put(Block(count(4, 6), 3.0))
+    reader.join(5)
+    assert [block and block.at for block in taken] == [1.0, 2.0, 3.0]
+    assert len(fifo) == 0
+
+
+def test_a_full_block_fifo_always_suffices() -> None:
+    fifo = BlockFifo(2)
+    for at in range(3):
+        fifo.put(Block(count(0, 1), at))
+    block = fifo.take(100)
+    assert block is not None
+    assert block.at == 1
+
+
 def test_closing_releases_a_waiting_reader_and_forgets() -> None:
     fifo = BlockFifo(2)
     taken: list[Block | None] = []

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from moshi_speaker.audio.activity import SileroActivity
 from moshi_speaker.audio.echo import NoEchoCanceller
-from moshi_speaker.audio.fifo import SampleFifo
+from moshi_speaker.audio.fifo import Block, SampleFifo
 from moshi_speaker.audio.frames import (
     BLOCK_SAMPLES,
     FRAME_SAMPLES,
@@ -121,6 +121,27 @@ def test_the_echo_canceller_gets_what_was_played_hop_by_hop(tone: Tone) -> None:
     sinks.hear(near + far, 100.0)
     sinks.front_end.stop()
     assert np.allclose(sinks.pcm(), near, atol=1e-6)
+
+
+def test_the_thread_sleeps_until_a_frame_is_whole(tone: Tone) -> None:
+    sinks = Sinks()
+    taken: list[int] = []
+    take = sinks.front_end._blocks.take
+
+    def counted(samples: int = 1) -> Block | None:
+        block = take(samples)
+        taken.append(samples)
+        return block
+
+    sinks.front_end._blocks.take = counted  # type: ignore[method-assign]
+    sinks.front_end.start()
+    sinks.hear(tone(440, 0.06), 100.0)
+    assert taken == []
+    assert len(sinks.front_end._blocks) == 3
+    sinks.hear(tone(440, 0.02), 100.06)
+    sinks.front_end.stop()
+    assert len(sinks.frames) == 1
+    assert taken == [FRAME_SAMPLES - n * BLOCK_SAMPLES for n in range(4)] + [FRAME_SAMPLES]
 
 
 def test_a_gap_begins_a_new_stream(tone: Tone) -> None:

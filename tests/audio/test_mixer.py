@@ -38,6 +38,18 @@ def test_nothing_to_play_is_silence_and_no_underrun() -> None:
     assert mixer.underruns == 0
 
 
+def test_silence_does_not_hide_a_volume_that_changes_or_a_sound_that_begins(tone: Tone) -> None:
+    mixer = Mixer(100, 100)
+    sound = tone(440, 0.1)
+    assert not render(mixer, 2).any()
+    mixer.volume = 50
+    assert not render(mixer, 2).any()
+    mixer.play(sound)
+    played = render(mixer, 6)
+    assert np.allclose(played[: len(sound)], gain(50) * sound, atol=1e-6)
+    assert np.array_equal(mixer.far_end.take(10 * BLOCK_SAMPLES)[4 * BLOCK_SAMPLES :], played)
+
+
 def test_the_voice_comes_whole_after_one_frame_of_delay(tone: Tone) -> None:
     mixer = full()
     voice = tone(440, 0.4)

@@ -107,6 +107,9 @@ class BlockFifo:
         if capacity < 1:
             raise ValueError(f"capacity must be at least 1, not {capacity}")
         self._blocks: deque[Block] = deque(maxlen=capacity)
+        self._samples = 0
+        self._wanted = 1
+        """Samples that the reader waits for."""
         self._changed = threading.Condition()
         self._closed = False
         self._busy = False
@@ -128,28 +131,43 @@ class BlockFifo:
                 return
             if len(self._blocks) == self._blocks.maxlen:
                 self._dropped += 1
+                self._samples -= len(self._blocks[0].samples)
             self._blocks.append(block)
-            self._changed.notify_all()
+            self._samples += len(block.samples)
+            if self._enough:
+                self._changed.notify_all()
 
-    def take(self) -> Block | None:
-        """Wait for the oldest block and remove it; None once the buffer is closed."""
+    def take(self, samples: int = 1) -> Block | None:
+        """Wait until there are so many samples, and remove the oldest block; None once closed.
+
+        The reader sleeps through what would not suffice. A full buffer suffices always.
+        """
         with self._changed:
+            self._wanted = samples
             self._busy = False
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._blocks or self._closed)
+            self._changed.wait_for(lambda: self._enough or self._closed)
             if self._closed:
                 return None
             self._busy = True
-            return self._blocks.popleft()
+            block = self._blocks.popleft()
+            self._samples -= len(block.samples)
+            return block
 
     def wait_idle(self, timeout_s: float | None = None) -> bool:
-        """Wait until the reader has dealt with every block and asks for more; False on timeout."""
+        """Wait until the reader has dealt with what sufficed and asks for more; False on timeout."""
         with self._changed:
-            return self._changed.wait_for(lambda: self._closed or not (self._blocks or self._busy), timeout_s)
+            return self._changed.wait_for(lambda: self._closed or not (self._enough or self._busy), timeout_s)
 
     def close(self) -> None:
         """Forget all blocks and release everybody who waits."""
         with self._changed:
             self._closed = True
             self._blocks.clear()
+            self._samples = 0
             self._changed.notify_all()
+
+    @property
+    def _enough(self) -> bool:
+        full = len(self._blocks) == self._blocks.maxlen
+        return full or (bool(self._blocks) and self._samples >= self._wanted)

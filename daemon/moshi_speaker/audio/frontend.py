@@ -51,7 +51,7 @@ WakeSink = Callable[[NDArray[np.int16], float], None]
 
 
 class FrontEnd:
-    """Cuts the microphone into hops, frames and chunks; starts and stops once."""
+    """Cuts the microphone into frames and chunks; starts and stops once."""
 
     def __init__(
         self,
@@ -78,7 +78,6 @@ class FrontEnd:
         self._pending = _NOTHING
         self._next_at = 0.0
         self._following = False
-        self._hops: list[Samples] = []
         self._chunk = _NOTHING
         self._unresampled = 0.0
         self._speech = 0.0
@@ -116,14 +115,15 @@ class FrontEnd:
         self._executor.shutdown()
 
     def _run(self) -> None:
-        while (block := self._blocks.take()) is not None:
+        # Nothing leaves before a frame is whole: to wake up for each block would be for nothing.
+        while (block := self._blocks.take(max(1, FRAME_SAMPLES - len(self._pending)))) is not None:
             self._follow(block)
             # A driver's sound that is not a number would stay in every filter and model that remembers.
             sound = block.samples if np.isfinite(block.samples).all() else np.zeros_like(block.samples)
             self._pending = np.concatenate((self._pending, sound))
-            while len(self._pending) >= HOP_SAMPLES:
-                self._hear(self._pending[:HOP_SAMPLES])
-                self._pending = self._pending[HOP_SAMPLES:]
+            while len(self._pending) >= FRAME_SAMPLES:
+                frame, self._pending = self._pending[:FRAME_SAMPLES], self._pending[FRAME_SAMPLES:]
+                self._hear(frame)
 
     def _ended(self, run: "Future[None]") -> None:
         self._blocks.close()
@@ -145,7 +145,6 @@ class FrontEnd:
         """Begin a new stream: what is half done would join sounds that do not belong together."""
         self._pending = _NOTHING
         self._following = False
-        self._hops = []
         self._chunk = _NOTHING
         self._unresampled = 0.0
         self._speech = 0.0
@@ -154,15 +153,15 @@ class FrontEnd:
         self._echo.reset()
         self._far_end.clear()
 
-    def _hear(self, hop: Samples) -> None:
-        end = self._next_at = self._next_at + HOP_SAMPLES / SAMPLE_RATE
-        self._hops.append(self._echo.cancel(hop, self._far_end.take_padded(HOP_SAMPLES)))
-        if len(self._hops) * HOP_SAMPLES == FRAME_SAMPLES:
-            pcm = np.concatenate(self._hops)
-            self._hops = []
-            self._listen(pcm, end)
-            self._on_frame(HeardFrame(end - FRAME_SAMPLES / SAMPLE_RATE, pcm, level_dbfs(pcm), self._speech))
-            self._last_frame_at = end
+    def _hear(self, near: Samples) -> None:
+        """Clean a frame, hop by hop, and pass it on."""
+        end = self._next_at = self._next_at + FRAME_SAMPLES / SAMPLE_RATE
+        far = self._far_end.take_padded(FRAME_SAMPLES)
+        hops = [slice(start, start + HOP_SAMPLES) for start in range(0, FRAME_SAMPLES, HOP_SAMPLES)]
+        pcm = np.concatenate([self._echo.cancel(near[hop], far[hop]) for hop in hops])
+        self._listen(pcm, end)
+        self._on_frame(HeardFrame(end - FRAME_SAMPLES / SAMPLE_RATE, pcm, level_dbfs(pcm), self._speech))
+        self._last_frame_at = end
 
     def _listen(self, pcm: Samples, end: float) -> None:
         """Resample a frame that ends at ``end``: for voice activity, and for the wake word's chunks."""
