@@ -2,22 +2,7 @@
 
 from dataclasses import replace
 
-from moshi_speaker.moshi.config import MOSHI_7B, DepthConfig, LmConfig
-
-MOSHI_1B = LmConfig(
-    dim=2048,
-    num_heads=16,
-    num_layers=16,
-    hidden=5632,
-    context=3000,
-    max_period=100_000.0,
-    text_card=48_000,
-    card=2048,
-    num_codebooks=16,
-    delays=(0, *[2] * 7) * 2,
-    depth=MOSHI_7B.depth,
-)
-"""``config1b_202412`` of moshi_mlx, the smallest preset that speaks."""
+from moshi_speaker.moshi.config import MOSHI_1B, MOSHI_7B, DepthConfig
 
 MOSHI_1B_16 = replace(
     MOSHI_1B,

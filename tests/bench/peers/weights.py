@@ -4,10 +4,10 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from moshi_speaker.moshi.config import MOSHI_1B
 from moshi_speaker.moshi.lm.layout import Q8
 from moshi_speaker.moshi.mimi.config import MimiConfig
 from moshi_speaker.moshi.synthetic import MIMI_NAME, SMALL_LM, Recipe, lm_name, write_checkpoint
-from tests.bench.presets import MOSHI_1B
 
 _CODEC = Recipe(lm=replace(SMALL_LM, card=2048), mimi=MimiConfig(), shaped=False)
 _LM_1B = Recipe(lm=MOSHI_1B, mimi=MimiConfig(), quantization=Q8, shaped=False)
