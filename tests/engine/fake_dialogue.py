@@ -119,7 +119,7 @@ def load(settings: ModelSettings, status: Callable[[str], None]) -> EchoDialogue
         "loud": LoudDialogue,
         "slow": SlowDialogue,
         "snail": lambda: SlowDialogue(0.2),
-        "kyutai/moshiko-mlx-bf16": lambda: SlowDialogue(0.1),
+        "kyutai/moshiko-mlx-bf16": lambda: SlowDialogue(0.14),
         "held up": HeldUpDialogue,
         "stuck": StuckDialogue,
         "broken": BrokenDialogue,

@@ -9,8 +9,12 @@ from numpy.typing import NDArray
 from moshi_speaker.engine.interface import realtime_factor
 from moshi_speaker.engine.protocol import FRAME_SAMPLES
 
-PATIENCE_S = 5.0
-"""Seconds for which a machine that seems too slow is measured again: it may just have been busy."""
+PATIENCE_S = 30.0
+"""Seconds for which a machine that seems too slow is measured again: it may be busy, as after it was
+switched on."""
+FAR_TOO_SLOW = 2.0
+"""Times the bound from which it must be another reason, and a few seconds are enough."""
+FAR_PATIENCE_S = 5.0
 _ROUND_S = 4.0
 """Seconds after which a round ends early, so that a hopeless model does not take minutes to refuse."""
 _LEAST_FRAMES = 3
@@ -25,17 +29,30 @@ Step = Callable[[NDArray[np.float32]], object]
 
 
 def measure(
-    step: Step, frames: Sequence[NDArray[np.float32]], bound: float, clock: Callable[[], float]
+    step: Step,
+    frames: Sequence[NDArray[np.float32]],
+    bound: float,
+    clock: Callable[[], float],
+    again: Callable[[], None] = lambda: None,
 ) -> float:
     """Milliseconds that a frame takes: the median over ``frames``, at least three.
 
-    While its real-time factor is above ``bound``, round follows round for PATIENCE_S; the best one counts.
+    While its real-time factor is above ``bound``, round follows round until patience ends; the best one
+    counts. ``again`` is called once, before the second round.
     """
     began = clock()
     best = _round(step, frames, clock)
-    while realtime_factor(best) > bound and clock() - began < PATIENCE_S:
+    if _is_hopeful(best, bound, 0.0):
+        again()
+    while _is_hopeful(best, bound, clock() - began):
         best = min(best, _round(step, frames, clock))
     return best
+
+
+def _is_hopeful(frame_ms: float, bound: float, waited_s: float) -> bool:
+    """It is too slow, and another round might show that it is not."""
+    excess = realtime_factor(frame_ms) / bound
+    return excess > 1.0 and waited_s < (PATIENCE_S if excess < FAR_TOO_SLOW else FAR_PATIENCE_S)
 
 
 def _round(step: Step, frames: Sequence[NDArray[np.float32]], clock: Callable[[], float]) -> float:

@@ -71,7 +71,13 @@ def _try_out(dialogue: Dialogue, engine: EngineSettings, tell: Tell, clock: Cloc
     for _ in range(engine.warmup_frames):
         dialogue.step(silence)
     frames = list(sample_frames(engine.benchmark_frames))
-    frame_ms = measure(dialogue.step, frames, engine.max_realtime_factor, clock)
+    frame_ms = measure(
+        dialogue.step,
+        frames,
+        engine.max_realtime_factor,
+        clock,
+        again=lambda: tell("this machine is slow, or busy just now: measuring again"),
+    )
     dialogue.reset()
     return frame_ms
 
