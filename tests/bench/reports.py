@@ -15,7 +15,9 @@ def report() -> Report:
     found.peers = [
         Times("encode", OURS, (4.0, 8.0)),
         Times("encode", "peer", (8.0, 32.0)),
-        Times("encode, together", OURS, (3.0, 3.0)),
+        Times("codec", OURS, (9.0, 18.0)),
+        Times("codec", "peer", (18.0, 72.0)),
+        Times("codec, both at once", OURS, (6.0, 12.0)),
     ]
     found.session = Session(tuple([2.0] * 60), (10, 20), 50, 40)
     found.idle = Idle(3.0, "a room", 5.0, 0.0, 90_000_000, 80_000_000)

@@ -24,10 +24,11 @@ def test_a_wake_word_has_no_share_of_a_frame() -> None:
     assert lines(times_table(report()))[-1][-1] == ""
 
 
-def test_a_peer_stands_beside_ours() -> None:
+def test_a_peer_stands_below_the_work_that_it_did() -> None:
     rows = lines(peers_table(report()))
-    assert rows[1] == ["Mimi, encode", "peer", "20.0", "8.00", "32.0", "0.375 ×"]
-    assert rows[0][-1] == ""
+    assert rows[0][0] == "Mimi, encode"
+    assert rows[1] == ["moshi-speaker", "6.00", "4.00", "8.00", ""]
+    assert rows[2] == ["peer", "20.0", "8.00", "32.0", "0.375 ×"]
 
 
 def test_what_has_no_row_is_said_in_a_line() -> None:

@@ -35,9 +35,14 @@ class Machine:
     device: str
     """Where MLX computes."""
     blas: str
-    """Library behind MLX's matrix products on a CPU."""
+    """Library behind MLX's matrix products on a CPU, in words; empty if unknown."""
     threads: str
     """Threads of that library."""
+
+    def __str__(self) -> str:
+        """In one line, for tables and pictures."""
+        words = [self.cpu, f"{self.usable_cores} cores", f"MLX {self.mlx} on {self.device}", self.blas]
+        return ", ".join(filter(None, words))
 
 
 def prepare(environ: MutableMapping[str, str]) -> None:
@@ -57,7 +62,7 @@ def this_machine(mlx: str, device: str, threads: str) -> Machine:
         python=platform.python_version(),
         mlx=mlx,
         device=device,
-        blas=blas() or _UNKNOWN,
+        blas=blas(),
         threads=threads,
     )
 

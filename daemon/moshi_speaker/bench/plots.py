@@ -2,11 +2,26 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from moshi_speaker.bench.report import OURS, Report, Session, Times
+from moshi_speaker.bench.canvas import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    LIMIT_LINE,
+    ORANGE,
+    STYLE,
+    WIDTH,
+    canvas,
+    legend,
+    real_time,
+    sign,
+)
+from moshi_speaker.bench.peers_plot import peers
+from moshi_speaker.bench.report import Report, Session
 from moshi_speaker.bench.statistics import by_span
 from moshi_speaker.bench.table import FRAME_MS, PARTS
 from moshi_speaker.errors import MissingPartError
@@ -17,31 +32,6 @@ if TYPE_CHECKING:
 
 REMEDY = "pip install 'moshi-speaker[plots]'"
 """What brings the pictures."""
-BLUE, ORANGE, GREEN, GREY, RED = "#0072b2", "#e69f00", "#009e73", "#8a8f98", "#c0392b"
-"""One palette, told apart by colour-blind people too (Okabe & Ito, 2008); red is for real time alone."""
-INK, PAPER = "#24292f", "#ffffff"
-STYLE: dict[Any, Any] = {
-    "axes.axisbelow": True,
-    "axes.edgecolor": GREY,
-    "axes.grid": True,
-    "axes.labelcolor": INK,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.titlelocation": "left",
-    "axes.titlesize": 14,
-    "axes.titleweight": "bold",
-    "axes.titlepad": 14,
-    "figure.constrained_layout.use": True,
-    "figure.dpi": 150,
-    "figure.facecolor": PAPER,
-    "font.size": 11,
-    "grid.color": "#e6e8eb",
-    "text.color": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-}
-REAL_TIME = "real time: 80 ms"
-_WIDTH = 8.0
 _SPAN = 25
 """Steps of a long session in one point."""
 
@@ -76,7 +66,7 @@ def latency(report: Report) -> "Figure | None":
     parts = [times for name in ("encode", "decode", "lm step", "frame") if (times := report.of(name))]
     if not parts:
         return None
-    figure, axes = _canvas(4.4)
+    figure, axes = canvas(4.4)
     for times, colour in zip(parts, (BLUE, ORANGE, GREEN, INK), strict=False):
         values = sorted(times.times_ms)
         share = [100.0 * (index + 1) / len(values) for index in range(len(values))]
@@ -89,12 +79,12 @@ def latency(report: Report) -> "Figure | None":
     axes.set_ylim(0, 102)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.xaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "25" else "")
-    _real_time(axes)
+    real_time(axes)
     axes.set_xlabel("milliseconds, logarithmic")
     axes.set_ylabel("runs that took at most so long, %")
     axes.set_title("How long a frame of 80 ms takes")
-    _legend(figure, axes)
-    _sign(figure, report)
+    legend(figure, axes)
+    sign(figure, report.machine)
     return figure
 
 
@@ -105,7 +95,7 @@ def frame(report: Report) -> "Figure | None":
     parts = [times for name in names if (times := report.of(name))]
     if whole is None or len(parts) < len(names):
         return None
-    figure, axes = _canvas(2.9)
+    figure, axes = canvas(2.9)
     labels = ("encode", "language model", "decode")
     left = 0.0
     for times, label, colour in zip(parts, labels, (BLUE, GREEN, ORANGE), strict=True):
@@ -125,11 +115,11 @@ def frame(report: Report) -> "Figure | None":
     axes.set_yticks((1, 0), ("parts, one\nafter the other", "whole frame,\none wait"))
     axes.set_xlim(0, 1.08 * max(FRAME_MS, left, found.p95))
     axes.grid(axis="y", visible=False)
-    _real_time(axes)
+    real_time(axes)
     axes.set_xlabel("milliseconds, median")
     axes.set_title("Where the time of a frame goes")
-    _legend(figure, axes)
-    _sign(figure, report)
+    legend(figure, axes)
+    sign(figure, report.machine)
     return figure
 
 
@@ -140,7 +130,7 @@ def session(report: Report) -> "Figure | None":
         return None
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(_WIDTH, 5.2))
+    figure = Figure(figsize=(WIDTH, 5.2))
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
     _step_times(above, found)
     every = found.memory_every
@@ -150,36 +140,8 @@ def session(report: Report) -> "Figure | None":
     below.set_ylabel("memory, MB")
     below.set_xlabel("steps of 80 ms since the session began")
     above.set_title("Step time and memory in a long session")
-    _legend(figure, above)
-    _sign(figure, report)
-    return figure
-
-
-def peers(report: Report) -> "Figure | None":
-    """Other programs beside ours, a group of bars for each part."""
-    parts = list(dict.fromkeys(times.part for times in report.peers))
-    if not parts:
-        return None
-    rows = [times for part in parts for times in _fastest_first(report.peers, part)]
-    figure, axes = _canvas(1.4 + 0.42 * len(rows))
-    for place, times in enumerate(reversed(rows)):
-        found = times.summary
-        axes.barh(place, found.median, color=BLUE if times.who == OURS else GREY, height=0.6)
-        spread = f"  {found.median:.3g} ms  ({found.least:.3g} to {found.most:.3g})"
-        axes.text(found.most, place, spread, va="center", fontsize=9)
-        axes.plot((found.least, found.most), (place, place), color=INK, linewidth=1)
-    names = [f"{PARTS.get(times.part, times.part)}: {times.who}" for times in reversed(rows)]
-    axes.set_yticks(range(len(rows)), names)
-    axes.set_xscale("log")
-    axes.set_xlim(
-        min(times.summary.least for times in rows) / 2, 12 * max(times.summary.most for times in rows)
-    )
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    axes.grid(axis="y", visible=False)
-    _real_time(axes)
-    axes.set_xlabel("milliseconds, logarithmic: median, least to most")
-    axes.set_title("The same work by others, in turns on this machine")
-    _sign(figure, report)
+    legend(figure, above)
+    sign(figure, report.machine)
     return figure
 
 
@@ -190,35 +152,7 @@ def _step_times(axes: "Axes", found: Session) -> None:
     axes.set_ylim(0, 1.5 * max(medians))
     if found.window < len(found.steps_ms):
         axes.axvline(found.window, color=GREY, linestyle="--", linewidth=1.4, label="the window is full")
-    axes.set_ylabel("milliseconds a step")
-
-
-def _fastest_first(times: Sequence[Times], part: str) -> list[Times]:
-    return sorted((each for each in times if each.part == part), key=lambda each: each.summary.median)
-
-
-def _canvas(height: float) -> "tuple[Figure, Axes]":
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(_WIDTH, height))
-    return figure, figure.subplots()
-
-
-def _real_time(axes: "Axes") -> None:
-    axes.axvline(FRAME_MS, color=RED, linewidth=1.6, linestyle=(0, (5, 2)), label=REAL_TIME)
-
-
-def _legend(figure: "Figure", axes: "Axes") -> None:
-    handles, labels = axes.get_legend_handles_labels()
-    # The limit last: it is no result.
-    order = sorted(range(len(labels)), key=lambda index: labels[index] == REAL_TIME)
-    handles, labels = [handles[index] for index in order], [labels[index] for index in order]
-    figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=10)
-
-
-def _sign(figure: "Figure", report: Report) -> None:
-    machine = report.machine
-    words = (
-        f"{machine.cpu}, {machine.usable_cores} cores, MLX {machine.mlx}, {machine.device}, {machine.blas}"
-    )
-    figure.suptitle(words, x=0.99, ha="right", fontsize=8, color=GREY)
+    if max(medians) > FRAME_MS / 2:
+        axes.set_ylim(0, 1.5 * max(*medians, FRAME_MS))
+        axes.axhline(FRAME_MS, **LIMIT_LINE)
+    axes.set_ylabel("milliseconds a step\n(real time: 80)")

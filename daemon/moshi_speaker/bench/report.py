@@ -17,6 +17,9 @@ FORMAT = 1
 OURS = "moshi-speaker"
 """Who did the work, where we did it."""
 
+_OTHER_WAYS = {"codec": ("codec, both at once",)}
+"""Ways of ours to do the same work, which the others do not have."""
+
 _Milliseconds = Annotated[FiniteFloat, Field(gt=0)]
 
 
@@ -95,8 +98,11 @@ class Report:
         """Part, peer, and our time in units of the peer's, round by round."""
         ours = {times.part: times for times in self.peers if times.who == OURS}
         for theirs in self.peers:
-            if theirs.who != OURS and theirs.part in ours:
-                yield theirs.part, theirs.who, ratios(ours[theirs.part].times_ms, theirs.times_ms)
+            if theirs.who == OURS:
+                continue
+            for part in (theirs.part, *_OTHER_WAYS.get(theirs.part, ())):
+                if part in ours:
+                    yield part, theirs.who, ratios(ours[part].times_ms, theirs.times_ms)
 
     def to_json(self) -> str:
         """Everything, every single time included."""

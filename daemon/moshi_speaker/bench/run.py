@@ -100,9 +100,10 @@ class Bench:
         return self._loaded
 
     def _session(self) -> Session:
-        same = self._options.model is not None
-        work = self._work() if same else self._load(self._models.long_window())
-        return long_session(work, self._options.steps, self._clock)
+        if self._options.model is None:
+            self._loaded = None  # its memory would be counted
+            return long_session(self._load(self._models.long_window()), self._options.steps, self._clock)
+        return long_session(self._work(), self._options.steps, self._clock)
 
     def _load(self, source: str) -> Workloads:
         return Workloads(load(ModelSettings(source=source, seed=0), self._say))

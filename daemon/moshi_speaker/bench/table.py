@@ -1,9 +1,11 @@
 """The figures as a table for the screen."""
 
+from collections.abc import Sequence
+
 from rich.table import Table
 
-from moshi_speaker.bench.report import Report
-from moshi_speaker.bench.statistics import by_span
+from moshi_speaker.bench.report import Report, Session, Times
+from moshi_speaker.bench.statistics import by_span, summarize
 
 FRAME_MS = 80.0
 """Real time: the sound of one frame, or one step of Moshi."""
@@ -11,6 +13,7 @@ PARTS = {
     "encode": "Mimi, encode",
     "decode": "Mimi, decode",
     "codec": "Mimi, both",
+    "codec, both at once": "Mimi, both at once",
     "lm step": "language model, one step",
     "frame": "whole frame",
     "frame: encode": "  encode, alone",
@@ -40,41 +43,36 @@ def times_table(report: Report) -> Table:
 
 
 def peers_table(report: Report) -> Table:
-    """Other programs beside ours, from runs in turns."""
-    table = Table(title="Beside others, in turns: milliseconds", title_justify="left")
-    for name in ("part", "program"):
-        table.add_column(name, no_wrap=True)
+    """Other programs beside ours, from runs in turns, fastest first."""
+    table = Table(title="Beside others, in turns: milliseconds of", title_justify="left")
+    table.add_column("program", no_wrap=True)
     for name in ("median", "min", "max", "ours is"):
         table.add_column(name, justify="right", no_wrap=True)
     ratio = {(part, who): found.median for part, who, found in report.comparisons()}
-    for times in report.peers:
-        found = times.summary
-        ours = ratio.get((times.part, times.who))
-        table.add_row(
-            PARTS.get(times.part, times.part),
-            times.who,
-            *(_figure(cell) for cell in (found.median, found.least, found.most)),
-            "" if ours is None else f"{ours:.3f} ×",
-        )
+    for part in dict.fromkeys(times.part for times in report.peers):
+        table.add_section()
+        table.add_row(f"[bold]{PARTS.get(part, part)}[/]")
+        for times in fastest_first(report.peers, part):
+            found = times.summary
+            ours = ratio.get((part, times.who))
+            cells = (found.median, found.least, found.most)
+            last = "" if ours is None else f"{ours:.3f} ×"
+            table.add_row(f"  {times.who}", *(_figure(cell) for cell in cells), last)
     return table
+
+
+def fastest_first(times: Sequence[Times], part: str) -> list[Times]:
+    """Everybody's times of one part."""
+    return sorted((each for each in times if each.part == part), key=lambda each: each.summary.median)
 
 
 def remarks(report: Report) -> list[str]:
     """What has no place in a table: a line each."""
-    lines = [
-        f"{report.machine.cpu}, {report.machine.usable_cores} cores; MLX {report.machine.mlx} on "
-        f"{report.machine.device}, BLAS: {report.machine.blas}"
-    ]
+    lines = [str(report.machine)]
     if report.of("frame"):
         lines.append("a frame's parts alone wait for the device one by one; the whole frame waits once")
-    if (session := report.session) is not None:
-        steps = by_span(session.steps_ms, SPAN)
-        if steps:
-            lines.append(
-                f"long session: {steps[0][1]:.2f} ms a step at first, {steps[-1][1]:.2f} ms after "
-                f"{len(session.steps_ms)} steps; memory {session.memory_bytes[0] / 1e6:.0f} MB, then "
-                f"{session.memory_bytes[-1] / 1e6:.0f} MB"
-            )
+    if report.session is not None:
+        lines.append(f"long session: {_session(report.session)}")
     if (idle := report.idle) is not None:
         lines.append(
             f"listening: {idle.speaker_percent:.1f} % of a core and {idle.speaker_bytes / 1e6:.0f} MB, "
@@ -83,5 +81,19 @@ def remarks(report: Report) -> list[str]:
     return [*lines, *(f"left out: {line}" for line in report.left_out)]
 
 
+def _session(session: Session) -> str:
+    """How its steps and its memory went."""
+    memory = f"memory {session.memory_bytes[0] / 1e6:.0f} MB, then {session.memory_bytes[-1] / 1e6:.0f} MB"
+    steps = by_span(session.steps_ms, SPAN)
+    if not steps:
+        return f"{summarize(session.steps_ms).median:.2f} ms a step; {memory}"
+    words = [f"{steps[0][1]:.2f} ms a step at first"]
+    full = [ms for start, ms in steps if start >= session.window]
+    if full:
+        words.append(f"{full[0]:.2f} ms when its window of {session.window} is full")
+    words.append(f"{steps[-1][1]:.2f} ms after {len(session.steps_ms)} steps")
+    return f"{', '.join(words)}; {memory}"
+
+
 def _figure(value: float) -> str:
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+    return f"{value:.0f}" if value >= 1_000 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"

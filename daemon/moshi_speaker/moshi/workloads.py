@@ -30,6 +30,7 @@ class Workloads:
         codes = rng.integers(0, self._mimi.config.quantizer.bins, (1, self._mimi.num_codebooks, 1))
         self._codes = mx.array(codes.astype(np.int32))
         self.reset()
+        mx.clear_cache()
 
     def reset(self) -> None:
         """Begin new streams."""
