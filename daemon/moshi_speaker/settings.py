@@ -62,6 +62,9 @@ class ModelSettings(Section):
     """Branch, tag or commit of the repo. Empty: the default branch."""
     offline: bool = False
     """Never touch the network; the model must be in the cache already."""
+    dequantize: Literal["auto", "always", "never"] = "auto"
+    """On a CPU, unpack quantized weights at load: steps are several times faster, and a weight takes
+    four bytes. auto: when that fits into memory."""
     text_temperature: Annotated[float, Field(ge=0, le=5)] = 0.7
     """Sampling temperature of the text; 0 takes the most likely token."""
     text_top_k: Annotated[int, Field(ge=1)] = 25

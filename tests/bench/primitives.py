@@ -20,8 +20,11 @@ from moshi_speaker.moshi.lm.sampling import Sampling
 from moshi_speaker.moshi.lm.temporal import MoshiLm
 
 VIEWS = frozenset(
-    "AsStrided Broadcast ExpandDims Flatten Reshape Slice Split Squeeze StopGradient Transpose".split()
-) | {"Unflatten", "View"}
+    {
+        *("AsStrided", "Broadcast", "ExpandDims", "Flatten", "Reshape", "Slice", "Split", "Squeeze"),
+        *("StopGradient", "Transpose", "Unflatten", "View"),
+    }
+)
 """Primitives that look at the data of another array. A reshape may copy, which depends on the layout of
 its input; none is counted, of whichever implementation."""
 
@@ -50,9 +53,9 @@ def hollow(array: mx.array) -> mx.array:
     return flat
 
 
-def hollow_out(model: nn.Module) -> None:
+def hollow_out(model: MoshiLm) -> None:
     """Give a model weights that take no memory."""
-    model.update(tree_map(hollow, model.parameters()))
+    model.update(tree_map(hollow, model.parameters()))  # type: ignore[no-untyped-call]
 
 
 def step_of_moshi(

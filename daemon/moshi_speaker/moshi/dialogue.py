@@ -8,20 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moshi_speaker.moshi.checkpoint import check_fit
+from moshi_speaker.moshi.compiling import compiles
 from moshi_speaker.moshi.config import END_PAD, PAD, LmConfig
+from moshi_speaker.moshi.device import on_cpu
 from moshi_speaker.moshi.download import Status
 from moshi_speaker.moshi.hub import ModelFiles, find
 from moshi_speaker.moshi.lm.checkpoint import load_lm
 from moshi_speaker.moshi.lm.generate import Generator
 from moshi_speaker.moshi.lm.sampling import Sampling
 from moshi_speaker.moshi.lm.temporal import MoshiLm
+from moshi_speaker.moshi.memory import CACHE_LIMIT_BYTES, GIGABYTE, Unpack, available_bytes, unpacks, wire
 from moshi_speaker.moshi.mimi.checkpoint import load_mimi
 from moshi_speaker.moshi.mimi.codec import Mimi
 from moshi_speaker.moshi.tokenizer import Tokenizer
 from moshi_speaker.settings import ModelSettings
-
-CACHE_LIMIT_BYTES = 512 * 2**20
-"""Freed buffers that MLX may keep; without a limit it keeps all of them (moshi-spec §7)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +40,25 @@ class Dialogue:
     """One conversation after the other with one model; everything is in memory from the start."""
 
     def __init__(
-        self, model: str, lm: MoshiLm, mimi: Mimi, tokenizer: Tokenizer, sampling: Sampling, dtype: mx.Dtype
+        self,
+        model: str,
+        lm: MoshiLm,
+        mimi: Mimi,
+        tokenizer: Tokenizer,
+        sampling: Sampling,
+        dtype: mx.Dtype,
+        *,
+        compiled: bool = False,
     ) -> None:
-        """``model`` is what the user calls it; ``dtype`` that of the language model's activations."""
+        """``model`` is what the user calls it; ``dtype`` that of the language model's activations.
+
+        ``compiled``: let MLX trace and fuse the steps of the language model.
+        """
         self.model = model
         self._config = lm.config
         self._mimi = mimi
         self._tokenizer = tokenizer
-        self._generator = Generator(lm, sampling, dtype)
+        self._generator = Generator(lm, sampling, dtype, compiled=compiled)
         self._first_text = ""
         self._done: Callable[[str], None] | None = None
         self._begin()
@@ -74,14 +85,18 @@ class Dialogue:
 
     def step(self, pcm: NDArray[np.float32]) -> DialogueFrame:
         """Answer one frame, shape (1920,), at 24 kHz in [-1, 1]. Waits for the device once."""
+        # The device begins with each part while the next is put together.
         codes = self._mimi.encode(mx.array(pcm, dtype=mx.float32)[None], self._encoder)
+        mx.async_eval(codes)
         self._finish("encode", codes)
-        step = self._generator.step(codes)
+        mx.async_eval(self._generator.begin(codes))
+        step = self._generator.finish()
         self._finish("lm step", step.text, *self._generator.state_arrays())
         voice = None
         if step.codes is not None:
             voice = mx.clip(self._mimi.decode(step.codes, self._decoder)[0], -1.0, 1.0)
         mx.eval(step.text, *([] if voice is None else [voice]), *self._generator.state_arrays())
+        mx.async_eval(*self._generator.ahead())
         self._finish("decode")
         token = _item(step.text)
         audio = None if voice is None else np.array(voice)
@@ -124,7 +139,7 @@ def load(settings: ModelSettings, status: Status) -> Dialogue:
     """Find (or download) and load a model. Raises CheckpointError or UnsupportedModelError."""
     files = find(settings.source, settings.revision, offline=settings.offline, status=status)
     status("loading")
-    return load_files(files, sampling(settings))
+    return load_files(files, sampling(settings), unpack=settings.dequantize, status=status)
 
 
 def sampling(settings: ModelSettings) -> Sampling:
@@ -138,18 +153,28 @@ def sampling(settings: ModelSettings) -> Sampling:
     )
 
 
-def load_files(files: ModelFiles, sampling: Sampling) -> Dialogue:
-    """Load the files of a model that speaks. Raises CheckpointError or UnsupportedModelError."""
+def load_files(
+    files: ModelFiles, sampling: Sampling, *, unpack: Unpack = "auto", status: Status | None = None
+) -> Dialogue:
+    """Load the files of a model that speaks, quantized weights as ``unpack`` says.
+
+    Raises CheckpointError or UnsupportedModelError.
+    """
     tokenizer = Tokenizer(files.tokenizer)
     check_fit(files, tokenizer)
     mx.set_cache_limit(CACHE_LIMIT_BYTES)
     dtype = activation_dtype()
     lm_config = files.config.lm
     mimi = load_mimi(files.mimi, files.mimi_config, lm_config.codebooks)
-    lm = load_lm(files.lm, lm_config, dtype)
-    return Dialogue(files.name, lm, mimi, tokenizer, sampling, dtype)
+    dequantize = on_cpu() and unpacks(unpack, lm_config, available_bytes())
+    lm = load_lm(files.lm, lm_config, dtype, dequantize=dequantize)
+    dialogue = Dialogue(files.name, lm, mimi, tokenizer, sampling, dtype, compiled=compiles())
+    limit = wire(mx.device_info(), mx.get_active_memory() + CACHE_LIMIT_BYTES, mx.set_wired_limit)
+    if limit is not None and status is not None:
+        status(f"{limit / GIGABYTE:.1f} GB of memory are pinned for the model")
+    return dialogue
 
 
 def activation_dtype() -> mx.Dtype:
     """bfloat16 on a GPU; float32 on a CPU, where MLX's bfloat16 products are several times slower."""
-    return mx.float32 if mx.default_device() == mx.Device(mx.cpu) else mx.bfloat16
+    return mx.float32 if on_cpu() else mx.bfloat16

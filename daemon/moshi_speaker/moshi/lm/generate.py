@@ -89,8 +89,8 @@ class Generator:
         return Step(self._text, self._tokens.complete(), raw, self._logits, extra)
 
     def state_arrays(self) -> list[mx.array]:
-        """All that the next step builds on, to be evaluated together with a step."""
-        return [*self._rings, *self.ahead()]
+        """What a step changes besides what it yields, to be evaluated together with it."""
+        return [*self._rings]
 
     def ahead(self) -> list[mx.array]:
         """What of the next step needs no more sound, to be computed while this one's is played."""

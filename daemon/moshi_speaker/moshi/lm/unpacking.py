@@ -4,8 +4,8 @@ import mlx.core as mx
 
 from moshi_speaker.moshi.lm.layout import Quantization
 
-_BLOCK = 2**23
-"""Weights unpacked at a time: it takes some passes, each with an array of its own."""
+_BLOCK = 2**20
+"""Weights unpacked at a time: the passes that it takes then find their arrays in the cache."""
 
 
 def unpacked(
