@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from moshi_speaker.bench.report import OURS
+from moshi_speaker.bench.report import OURS, read_times
 from moshi_speaker.errors import SpeakerError
 from tests.bench.peers import findings
 from tests.bench.peers.alternation import Session, alternate
-from tests.bench.peers.contestants import CODECS, LANGUAGE_MODELS, ROOT
+from tests.bench.peers.contestants import CODECS, LANGUAGE_MODELS, ROOT, THE_MACHINE
 from tests.bench.peers.environments import FOLDER
 from tests.bench.peers.weights import lm_weights, mimi_weights
 
@@ -30,7 +30,7 @@ RECORDING = ROOT / "tests" / "data" / "clips" / "hey_jarvis_question.wav"
 
 def compare(part: str, who: Sequence[str], rounds: int, *, check: bool) -> Session:
     """Let ours and each of ``who`` (all if empty) do a part of the work in turns: codec or lm."""
-    entries = [entry for entry in PARTS[part] if not who or entry.who in {OURS, *who}]
+    entries = [entry for entry in PARTS[part] if not who or entry.who in {OURS, THE_MACHINE, *who}]
     with TemporaryDirectory() as folder:
         given = Path(folder) / "given.npy"
         np.save(given, speech() if part == "codec" else heard_codes())
@@ -67,7 +67,8 @@ def main() -> int:
         session = compare(options.part, options.who, rounds, check=not options.no_check)
         found = findings.times_of(session)
         if options.json:
-            found = findings.write(options.json, found, add=options.add)
+            findings.write(options.json, found, add=options.add)
+            found = read_times(options.json)
     except SpeakerError as error:
         notes.print(f"compare: {error}", highlight=False)
         return 1

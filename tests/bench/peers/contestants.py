@@ -7,6 +7,8 @@ from pathlib import Path
 from tests.bench.peers.environments import python_of
 
 ROOT = Path(__file__).parents[3]
+THE_MACHINE = "this machine"
+"""Bytes read and sums done, as fast as it can: the limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ CODECS = (
         "moshi_mlx + OpenBLAS", "codec_mlx", "moshi_mlx", variables=_OPENBLAS, frames=4, warmup=1, checked=4
     ),
     Entry("moshi_mlx", "codec_mlx", "moshi_mlx", frames=2, warmup=1, checked=4),
+    Entry(THE_MACHINE, "machine", options=("codec",), frames=10),
 )
 """Ours first."""
 
@@ -56,5 +59,6 @@ LANGUAGE_MODELS = (
     Entry("moshi-speaker", "lm_ours", frames=3, warmup=1, checked=4),
     Entry("moshi_mlx, float32", "lm_mlx", "moshi_mlx", options=("float32",), frames=2, warmup=1, checked=4),
     Entry("moshi_mlx", "lm_mlx", "moshi_mlx", frames=1, warmup=0, checked=2),
+    Entry(THE_MACHINE, "machine", options=("lm step",), frames=4, warmup=1),
 )
 """Ours first."""

@@ -63,17 +63,14 @@ def agreement(session: Session) -> list[str]:
     ]
 
 
-def write(path: Path, found: Sequence[Times], *, add: bool) -> list[Times]:
-    """Write times as ``moshi-speaker bench --peers`` reads them; ``add`` puts them behind those there."""
-    before = (
-        {(each.part, each.who): each.times_ms for each in read_times(path)} if add and path.exists() else {}
-    )
-    merged = [
-        Times(each.part, each.who, (*before.get((each.part, each.who), ()), *each.times_ms)) for each in found
-    ]
-    document = [{"part": each.part, "who": each.who, "times_ms": each.times_ms} for each in merged]
+def write(path: Path, found: Sequence[Times], *, add: bool) -> None:
+    """Write times as ``moshi-speaker bench --peers`` reads them; ``add``: behind those already there."""
+    merged: dict[tuple[str, str], tuple[float, ...]] = {}
+    for times in (*(read_times(path) if add and path.exists() else ()), *found):
+        key = times.part, times.who
+        merged[key] = (*merged.get(key, ()), *times.times_ms)
+    document = [{"part": part, "who": who, "times_ms": times} for (part, who), times in merged.items()]
     path.write_text(json.dumps(document, indent=1) + "\n")
-    return merged
 
 
 def _codes(ours: dict[str, NDArray[np.float32]], theirs: dict[str, NDArray[np.float32]]) -> str:
