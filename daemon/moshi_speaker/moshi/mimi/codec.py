@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import mlx.core as mx
 import mlx.nn as nn
 
-from moshi_speaker.moshi.cache import TransformerState
+from moshi_speaker.moshi.mimi.affine import Affine
 from moshi_speaker.moshi.mimi.config import MimiConfig
 from moshi_speaker.moshi.mimi.conv import Conv1d, ConvState, DepthwiseUpsample
 from moshi_speaker.moshi.mimi.quantizer import SplitQuantizer
 from moshi_speaker.moshi.mimi.seanet import Seanet, seanet_decoder, seanet_encoder
+from moshi_speaker.moshi.mimi.transformer import Transformer, TransformerState
 from moshi_speaker.moshi.mimi.weights import parameters_from_published
-from moshi_speaker.moshi.transformer import Transformer, TransformerConfig
 
 __all__ = ["CodecState", "Mimi", "MimiConfig"]
 
@@ -32,7 +32,7 @@ class CodecState:
 
 class _NestedTransformer(nn.Module):
     # A level of the published tensor names.
-    def __init__(self, config: TransformerConfig) -> None:
+    def __init__(self, config: MimiConfig) -> None:
         super().__init__()
         self.transformer = Transformer(config)
 
@@ -41,7 +41,7 @@ class _Downsample(nn.Module):
     # As above.
     def __init__(self, channels: int, stride: int) -> None:
         super().__init__()
-        self.conv = Conv1d(channels, channels, 2 * stride, stride=stride, bias=False, edge=True)
+        self.conv = Conv1d(channels, channels, 2 * stride, stride=stride, rows=1, bias=False, edge=True)
 
 
 class _Upsample(nn.Module):
@@ -64,14 +64,13 @@ class Mimi(nn.Module):
             raise ValueError(f"num_codebooks is {num_codebooks}, not 1 to {config.quantizer.n_q}")
         super().__init__()
         width, stride = config.seanet.dimension, config.resample_stride
-        transformer = _transformer_config(config)
-        self.encoder = seanet_encoder(config.seanet)
-        self.encoder_transformer = _NestedTransformer(transformer)
+        self.encoder = seanet_encoder(config.seanet, stride)
+        self.encoder_transformer = _NestedTransformer(config)
         self.downsample = _Downsample(width, stride)
         self.quantizer = SplitQuantizer(width, config.quantizer, num_codebooks)
         self.upsample = _Upsample(width, stride)
-        self.decoder_transformer = _NestedTransformer(transformer)
-        self.decoder = seanet_decoder(config.seanet)
+        self.decoder_transformer = _NestedTransformer(config)
+        self.decoder = seanet_decoder(config.seanet, stride)
         self.num_codebooks = num_codebooks
         self.config = config
 
@@ -111,7 +110,11 @@ class Mimi(nn.Module):
 
     def sanitize(self, weights: dict[str, mx.array]) -> dict[str, mx.array]:
         """Turn the tensors of a published file into this module's parameters, for ``load_weights``."""
-        return parameters_from_published(weights, self.num_codebooks)
+        parameters = parameters_from_published(weights, self.config, self.num_codebooks)
+        for path, module in self.named_modules():
+            if isinstance(module, Affine):
+                parameters[f"{path}.weight"] = module.stored(parameters[f"{path}.weight"])
+        return parameters
 
     def _encode(self, sound: mx.array, state: CodecState) -> mx.array:
         x = self.encoder(sound, state.seanet)
@@ -125,22 +128,9 @@ class Mimi(nn.Module):
 
     def _make_state(self, side: Seanet, batch: int, chunk_frames: int) -> CodecState:
         positions = chunk_frames * self.config.resample_stride
-        # Both transformers have the same shape.
-        transformer = self.encoder_transformer.transformer.make_state(batch=batch, chunk=positions)
+        transformer = TransformerState(self.config, batch, positions)
         return CodecState(side.make_state(), transformer, ConvState(), chunk_frames)
 
 
 def _joined(parts: list[mx.array]) -> mx.array:
     return parts[0] if len(parts) == 1 else mx.concatenate(parts, axis=1)
-
-
-def _transformer_config(config: MimiConfig) -> TransformerConfig:
-    return TransformerConfig(
-        dim=config.seanet.dimension,
-        num_heads=config.transformer.num_heads,
-        num_layers=config.transformer.num_layers,
-        hidden=config.transformer.dim_feedforward,
-        context=config.transformer.context,
-        max_period=config.transformer.max_period,
-        gated=False,
-    )

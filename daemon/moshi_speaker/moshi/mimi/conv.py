@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import mlx.core as mx
 import mlx.nn as nn
 
+from moshi_speaker.moshi.mimi.affine import Affine
+
 
 @dataclass(slots=True)
 class ConvState:
@@ -30,27 +32,6 @@ class ConvState:
         whole = mx.concatenate([self.tail, x], axis=1)
         self.tail = whole[:, -history:]
         return whole
-
-
-class Affine(nn.Module):
-    """A matrix, (inputs, outputs), and a bias: what a convolution does to each window.
-
-    The matrix is stored the way the product reads it; transposed it is two to three times slower
-    with a plain BLAS.
-    """
-
-    def __init__(self, inputs: int, outputs: int, *, bias: bool = True) -> None:
-        """Zeros, until weights are loaded."""
-        super().__init__()
-        self.weight = mx.zeros((inputs, outputs))
-        if bias:
-            self.bias = mx.zeros((outputs,))
-
-    def __call__(self, x: mx.array) -> mx.array:
-        """(..., inputs) to (..., outputs)."""
-        if "bias" in self:
-            return mx.addmm(self.bias, x, self.weight)
-        return x @ self.weight
 
 
 class _Conv(nn.Module):
@@ -90,14 +71,15 @@ class Conv1d(nn.Module):
         outputs: int,
         kernel: int,
         *,
+        rows: int,
         stride: int = 1,
         dilation: int = 1,
         bias: bool = True,
         edge: bool = False,
     ) -> None:
-        """``edge``: a stream begins with copies of its first column instead of zeros."""
+        """``rows`` of output a frame; ``edge``: a stream begins with copies of its first column, not zeros."""
         super().__init__()
-        self.conv = _Conv(Affine(kernel * inputs, outputs, bias=bias))
+        self.conv = _Conv(Affine(kernel * inputs, outputs, rows=rows, bias=bias))
         self._kernel = kernel
         self._stride = stride
         self._dilation = dilation
@@ -118,10 +100,10 @@ class ConvTranspose1d(nn.Module):
     product with the previous and the present input (moshi-spec §1.4): nothing to overlap and add.
     """
 
-    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
-        """Kernel 2 * stride."""
+    def __init__(self, inputs: int, outputs: int, stride: int, *, rows: int) -> None:
+        """Kernel 2 * stride; ``rows`` of input a frame."""
         super().__init__()
-        self.convtr = _ConvTranspose(Affine(2 * inputs, stride * outputs))
+        self.convtr = _ConvTranspose(Affine(2 * inputs, stride * outputs, rows=rows))
         self._outputs = outputs
 
     def __call__(self, x: mx.array, state: ConvState) -> mx.array:

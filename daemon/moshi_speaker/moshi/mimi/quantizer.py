@@ -3,8 +3,8 @@
 import mlx.core as mx
 import mlx.nn as nn
 
+from moshi_speaker.moshi.mimi.affine import Affine
 from moshi_speaker.moshi.mimi.config import QuantizerConfig
-from moshi_speaker.moshi.mimi.conv import Affine
 
 USAGE_FLOOR = 1e-5
 """Least usage that a centroid's sum is divided by (moshi-spec §1.3)."""
@@ -35,8 +35,8 @@ class ResidualQuantizer(nn.Module):
     def __init__(self, latent: int, config: QuantizerConfig, num_codebooks: int) -> None:
         """``latent`` channels outside, ``config.dimension`` inside."""
         super().__init__()
-        self.input_proj = Affine(latent, config.dimension, bias=False)
-        self.output_proj = Affine(config.dimension, latent, bias=False)
+        self.input_proj = Affine(latent, config.dimension, rows=1, bias=False)
+        self.output_proj = Affine(config.dimension, latent, rows=1, bias=False)
         self.codebooks = [Codebook(config.bins, config.dimension) for _ in range(num_codebooks)]
 
     def encode(self, latent: mx.array) -> list[mx.array]:

@@ -1,16 +1,13 @@
 """SEANet: the convolutional encoder and decoder between the waveform and the latent (moshi-spec §1.2)."""
 
+from math import prod
+
 import mlx.core as mx
 import mlx.nn as nn
 
 from moshi_speaker.moshi.mimi.config import SeanetConfig
 from moshi_speaker.moshi.mimi.conv import Conv1d, ConvState, ConvTranspose1d
-
-
-def elu(x: mx.array) -> mx.array:
-    """ELU with alpha 1; any shape."""
-    # As a maximum it costs about half of a selection by sign, and expm1 less than exp on a CPU.
-    return mx.maximum(x, mx.expm1(mx.minimum(x, 0.0)))
+from moshi_speaker.moshi.mimi.elu import elu
 
 
 class Elu(nn.Module):
@@ -24,12 +21,12 @@ class Elu(nn.Module):
 class ResidualBlock(nn.Module):
     """x plus a narrower path of two convolutions, the second one without a memory."""
 
-    def __init__(self, channels: int, dilation: int, config: SeanetConfig) -> None:
-        """``dilation`` of the first convolution."""
+    def __init__(self, channels: int, rows: int, dilation: int, config: SeanetConfig) -> None:
+        """``rows`` a frame; ``dilation`` of the first convolution."""
         super().__init__()
         hidden = channels // config.compress
-        wide = Conv1d(channels, hidden, config.residual_kernel_size, dilation=dilation)
-        self.block: list[Elu | Conv1d] = [Elu(), wide, Elu(), Conv1d(hidden, channels, 1)]
+        wide = Conv1d(channels, hidden, config.residual_kernel_size, dilation=dilation, rows=rows)
+        self.block: list[Elu | Conv1d] = [Elu(), wide, Elu(), Conv1d(hidden, channels, 1, rows=rows)]
 
     def __call__(self, x: mx.array, state: ConvState) -> mx.array:
         """(batch, time, channels) to the same."""
@@ -61,28 +58,33 @@ class Seanet(nn.Module):
         return x
 
 
-def seanet_encoder(config: SeanetConfig) -> Seanet:
-    """Waveform, (batch, time, 1), to (batch, time / product of ratios, dimension)."""
-    width = config.n_filters
-    layers: list[Layer] = [Conv1d(1, width, config.kernel_size)]
+def seanet_encoder(config: SeanetConfig, positions: int) -> Seanet:
+    """Waveform, (batch, time, 1), to (batch, time / product of ratios, dimension).
+
+    A frame ends as so many ``positions``; that settles how the matrices are stored.
+    """
+    width, rows = config.n_filters, positions * prod(config.ratios)
+    layers: list[Layer] = [Conv1d(1, width, config.kernel_size, rows=rows)]
     for ratio in reversed(config.ratios):
-        layers += _residual_blocks(width, config)
-        layers += [Elu(), Conv1d(width, 2 * width, 2 * ratio, stride=ratio)]
+        layers += _residual_blocks(width, rows, config)
+        rows //= ratio
+        layers += [Elu(), Conv1d(width, 2 * width, 2 * ratio, stride=ratio, rows=rows)]
         width *= 2
-    return Seanet([*layers, Elu(), Conv1d(width, config.dimension, config.last_kernel_size)])
+    return Seanet([*layers, Elu(), Conv1d(width, config.dimension, config.last_kernel_size, rows=rows)])
 
 
-def seanet_decoder(config: SeanetConfig) -> Seanet:
+def seanet_decoder(config: SeanetConfig, positions: int) -> Seanet:
     """(batch, time, dimension) to the waveform, (batch, time * product of ratios, 1)."""
-    width = config.n_filters << len(config.ratios)
-    layers: list[Layer] = [Conv1d(config.dimension, width, config.kernel_size)]
+    width, rows = config.n_filters << len(config.ratios), positions
+    layers: list[Layer] = [Conv1d(config.dimension, width, config.kernel_size, rows=rows)]
     for ratio in config.ratios:
-        layers += [Elu(), ConvTranspose1d(width, width // 2, ratio)]
+        layers += [Elu(), ConvTranspose1d(width, width // 2, ratio, rows=rows)]
         width //= 2
-        layers += _residual_blocks(width, config)
-    return Seanet([*layers, Elu(), Conv1d(width, 1, config.last_kernel_size)])
+        rows *= ratio
+        layers += _residual_blocks(width, rows, config)
+    return Seanet([*layers, Elu(), Conv1d(width, 1, config.last_kernel_size, rows=rows)])
 
 
-def _residual_blocks(width: int, config: SeanetConfig) -> list[Layer]:
+def _residual_blocks(width: int, rows: int, config: SeanetConfig) -> list[Layer]:
     dilations = [config.dilation_base**j for j in range(config.n_residual_layers)]
-    return [ResidualBlock(width, dilation, config) for dilation in dilations]
+    return [ResidualBlock(width, rows, dilation, config) for dilation in dilations]

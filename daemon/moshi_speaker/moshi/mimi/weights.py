@@ -6,22 +6,27 @@ centroids, half squares.
 
 import mlx.core as mx
 
+from moshi_speaker.moshi.mimi.config import MimiConfig
 from moshi_speaker.moshi.mimi.conv import conv_matrix, depthwise_taps, transposed_bias, transposed_matrix
 from moshi_speaker.moshi.mimi.quantizer import centroids
+from moshi_speaker.moshi.mimi.transformer import fold_layer
+
+_LAYERS = "_transformer.transformer.layers."
 
 
-def parameters_from_published(weights: dict[str, mx.array], num_codebooks: int) -> dict[str, mx.array]:
+def parameters_from_published(
+    weights: dict[str, mx.array], config: MimiConfig, num_codebooks: int
+) -> dict[str, mx.array]:
     """Parameters by path, float32; codebooks beyond ``num_codebooks`` are left out.
 
     ``weights`` has the names and shapes of ``layout.published_shapes``.
     """
     parameters: dict[str, mx.array] = {}
     for name, value in weights.items():
-        if name.startswith("quantizer."):
+        if name.startswith("quantizer.") or _LAYERS in name:
             continue
-        path = name.replace("in_proj_weight", "in_proj.weight")
-        parameters[path] = _prepared(name, value.astype(mx.float32), weights)
-    return parameters | _quantizer(weights, num_codebooks)
+        parameters[name] = _prepared(name, value.astype(mx.float32), weights)
+    return parameters | _transformers(weights, config) | _quantizer(weights, num_codebooks)
 
 
 def _prepared(name: str, value: mx.array, weights: dict[str, mx.array]) -> mx.array:
@@ -33,6 +38,21 @@ def _prepared(name: str, value: mx.array, weights: dict[str, mx.array]) -> mx.ar
         kernel = weights[name.removesuffix("bias") + "weight"].shape[2]
         return transposed_bias(value, kernel // 2)
     return conv_matrix(value) if name.endswith(".conv.conv.weight") else value
+
+
+def _transformers(weights: dict[str, mx.array], config: MimiConfig) -> dict[str, mx.array]:
+    parameters: dict[str, mx.array] = {}
+    for side in ("encoder", "decoder"):
+        for i in range(config.transformer.num_layers):
+            prefix = f"{side}{_LAYERS}{i}."
+            layer = {
+                name.removeprefix(prefix): value.astype(mx.float32)
+                for name, value in weights.items()
+                if name.startswith(prefix)
+            }
+            folded = fold_layer(layer, config.transformer.num_heads)
+            parameters |= {prefix + name: value for name, value in folded.items()}
+    return parameters
 
 
 def _quantizer(weights: dict[str, mx.array], num_codebooks: int) -> dict[str, mx.array]:

@@ -1,0 +1,127 @@
+"""The transformer of Mimi, in float32: LayerNorm, rotary attention over a sliding window, exact GELU.
+
+What does not depend on the sound is folded into the matrices when a checkpoint is loaded: the gains and
+offsets of the norms, the scale of the scores, the layer scales, and the constants of GELU.
+"""
+
+import math
+
+import mlx.core as mx
+import mlx.nn as nn
+
+from moshi_speaker.moshi.device import on_cpu
+from moshi_speaker.moshi.mimi.affine import Affine
+from moshi_speaker.moshi.mimi.config import MimiConfig
+from moshi_speaker.moshi.mimi.window import Place, Window
+
+LAYER_NORM_EPS = 1e-5
+"""Of Mimi's norms (moshi-spec §1.1)."""
+
+
+class TransformerState:
+    """What a transformer remembers of one stream."""
+
+    def __init__(self, config: MimiConfig, batch: int, chunk: int) -> None:
+        """For chunks of at most so many positions; longer ones are cut."""
+        self.window = Window(config, chunk)
+        heads = config.transformer.num_heads
+        shape = (batch, 2, heads, self.window.slots, config.seanet.dimension // heads)
+        self.rings = [mx.zeros(shape) for _ in range(config.transformer.num_layers)]
+        """One a layer: keys and values, (batch, 2, heads, slots, head_dim)."""
+
+
+class Layer(nn.Module):
+    """One layer, with folded weights (``fold_layer``)."""
+
+    def __init__(self, config: MimiConfig) -> None:
+        """Zeros, until weights are loaded."""
+        super().__init__()
+        dim, hidden = config.seanet.dimension, config.transformer.dim_feedforward
+        rows = config.resample_stride
+        self.in_proj = Affine(dim, 3 * dim, rows=rows)
+        self.out_proj = Affine(dim, dim, rows=rows, bias=False)
+        self.linear1 = Affine(dim, hidden, rows=rows)
+        self.linear2 = Affine(hidden, dim, rows=rows, bias=False)
+        self._heads = config.transformer.num_heads
+
+    def __call__(self, x: mx.array, ring: mx.array, place: Place) -> tuple[mx.array, mx.array]:
+        """(batch, time, dim) and a ring to the same two, one layer further."""
+        packed = mx.view(self.in_proj(normalize(x)), mx.complex64) * place.turns
+        batch, time, dim = x.shape
+        queries, keys, values, ring = self._remember(mx.view(packed, mx.float32), ring, place.slot)
+        attended = attend(queries, keys, values, place.mask)
+        x = self.out_proj.add_to(x, attended.swapaxes(1, 2).reshape(batch, time, dim))
+        inner = self.linear1(normalize(x))
+        return self.linear2.add_to(x, inner + inner * mx.erf(inner)), ring
+
+    def _remember(
+        self, packed: mx.array, ring: mx.array, slot: int
+    ) -> tuple[mx.array, mx.array, mx.array, mx.array]:
+        # (batch, time, 3 * dim) to queries, all keys, all values, and the ring with the new ones in it.
+        batch, time, _ = packed.shape
+        apart = packed.reshape(batch, time, 3, self._heads, -1).transpose(0, 2, 3, 1, 4)
+        ring[:, :, :, slot : slot + time] = apart[:, 1:]
+        return apart[:, 0], ring[:, 0], ring[:, 1], ring
+
+
+class Transformer(nn.Module):
+    """A stack of layers; state comes from outside."""
+
+    def __init__(self, config: MimiConfig) -> None:
+        """As many layers as ``config`` says."""
+        super().__init__()
+        self.layers = [Layer(config) for _ in range(config.transformer.num_layers)]
+
+    def __call__(self, x: mx.array, state: TransformerState) -> mx.array:
+        """(batch, time, dim) to the same; the state moves on by ``time`` positions."""
+        if x.shape[1] <= state.window.room():
+            return self._chunk(x, state)
+        now, later = mx.split(x, [state.window.room()], axis=1)
+        return mx.concatenate([self._chunk(now, state), self(later, state)], axis=1)
+
+    def _chunk(self, x: mx.array, state: TransformerState) -> mx.array:
+        place = state.window.advance(x.shape[1])
+        for i, layer in enumerate(self.layers):
+            x, state.rings[i] = layer(x, state.rings[i], place)
+        return x
+
+
+def normalize(x: mx.array) -> mx.array:
+    """LayerNorm without gain and offset over the last axis, any shape."""
+    if not on_cpu():
+        return mx.fast.layer_norm(x, None, None, LAYER_NORM_EPS)
+    # MLX takes three times as many steps on a CPU.
+    centred = x - mx.mean(x, axis=-1, keepdims=True)
+    variance = mx.mean(mx.square(centred), axis=-1, keepdims=True)
+    return centred * mx.rsqrt(variance + LAYER_NORM_EPS)
+
+
+def attend(queries: mx.array, keys: mx.array, values: mx.array, mask: mx.array) -> mx.array:
+    """Attention with scaled queries, (batch, heads, time, head_dim), over (batch, heads, slots, head_dim)."""
+    if not on_cpu():
+        return mx.fast.scaled_dot_product_attention(queries, keys, values, scale=1.0, mask=mask)
+    scores = mx.addmm(mask, queries, keys.swapaxes(-1, -2))
+    return mx.softmax(scores, axis=-1) @ values
+
+
+def fold_layer(published: dict[str, mx.array], heads: int) -> dict[str, mx.array]:
+    """The parameters of ``Layer`` from the tensors of one published layer, by their names below it.
+
+    With u the input of GELU divided by sqrt 2, GELU is (u + u erf u) / sqrt 2: the inner factor goes into
+    ``linear1``, the outer one into ``linear2``.
+    """
+    packed = published["self_attn.in_proj_weight"]
+    head_dim = packed.shape[1] // heads
+    rows = mx.arange(packed.shape[0])[:, None]
+    scaled = mx.where(rows < packed.shape[1], packed * head_dim**-0.5, packed)
+    first = published["linear1.weight"] * math.sqrt(0.5)
+    second = published["linear2.weight"] * (math.sqrt(0.5) * published["layer_scale_2.scale"][:, None])
+    out = published["self_attn.out_proj.weight"] * published["layer_scale_1.scale"][:, None]
+    return {
+        "in_proj.weight": (scaled * published["norm1.weight"]).T,
+        "in_proj.bias": scaled @ published["norm1.bias"],
+        "out_proj.weight": out.T,
+        "linear1.weight": (first * published["norm2.weight"]).T,
+        "linear1.bias": first @ published["norm2.bias"],
+        "linear2.weight": second.T,
+    }
