@@ -6,7 +6,6 @@ from pathlib import PurePath
 from typing import Any
 
 from moshi_speaker.errors import CheckpointError, UnsupportedModelError
-from moshi_speaker.moshi.transformer import TransformerConfig, gated_hidden
 
 PAD = 3
 """Text token: nothing to say in this frame (moshi-spec §3.1)."""
@@ -32,18 +31,6 @@ class DepthConfig:
     def num_sets(self) -> int:
         """Distinct sets of weights."""
         return max(self.schedule, default=-1) + 1
-
-    def transformer(self) -> TransformerConfig:
-        """Its layers; a pass sees all passes of the same step, and has no position."""
-        return TransformerConfig(
-            dim=self.dim,
-            num_heads=self.num_heads,
-            num_layers=self.num_layers,
-            hidden=self.hidden,
-            context=max(len(self.schedule), 1),
-            max_period=None,
-            gated=True,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,18 +76,6 @@ class LmConfig:
     def codebooks(self) -> int:
         """Codebooks of Mimi that are needed."""
         return max(self.generated, self.heard)
-
-    def transformer(self) -> TransformerConfig:
-        """The temporal transformer's layers."""
-        return TransformerConfig(
-            dim=self.dim,
-            num_heads=self.num_heads,
-            num_layers=self.num_layers,
-            hidden=self.hidden,
-            context=self.context,
-            max_period=self.max_period,
-            gated=True,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +228,14 @@ def _depth_config(values: Mapping[str, Any], hidden_scale: float) -> DepthConfig
         schedule=tuple(_whole(i) for i in schedule[:passes]),
         low_rank=_whole(low_rank) if low_rank else None,
     )
+
+
+def gated_hidden(dim: int, feedforward: int) -> int:
+    """Half width of SwiGLU for a nominal feed-forward width F: floor(2 F / 3) (moshi-spec §2.3).
+
+    The reference makes an exception of F = 4 dim: 21 dim / 8.
+    """
+    return 21 * dim // 8 if feedforward == 4 * dim else 2 * feedforward // 3
 
 
 def _whole(value: Any) -> int:  # noqa: ANN401 - whatever stands in the file

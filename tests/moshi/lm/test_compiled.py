@@ -77,3 +77,22 @@ def test_on_a_cpu_steps_are_not_compiled_and_on_a_gpu_they_are(monkeypatch: pyte
     assert not compiling.compiles()
     monkeypatch.setattr(compiling, "on_cpu", lambda: False)
     assert compiling.compiles()
+
+
+@pytest.mark.parametrize("compiled", [False, pytest.param(True, marks=needs_compiler)])
+def test_keys_and_values_are_written_in_place(compiled: bool) -> None:
+    """The peak of a step holds no second ring, and hence no step copies one."""
+    config = replace(CONFIG, context=20_000)
+    model = MoshiLm(config)
+    model.load_weights(list(stacked(random_weights(mlx_shapes(config)), config).items()))
+    generator = Generator(model, GREEDY, mx.float32, compiled=compiled)
+    ring_bytes = 2 * config.context * config.dim * 4
+    codes = mx.zeros((1, config.heard, 1), mx.int32)
+    mx.eval(generator.start().text, *generator.state_arrays())
+    for t in range(10):
+        if t == 3:
+            mx.reset_peak_memory()
+            before = mx.get_active_memory()
+        step = generator.step(codes)
+        mx.eval(step.text, step.raw, *generator.state_arrays())
+    assert mx.get_peak_memory() - before < ring_bytes / 2
