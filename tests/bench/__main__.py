@@ -7,15 +7,19 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from moshi_speaker.errors import UsageError
+from tests.bench.peers.contestants import CODECS, LANGUAGE_MODELS
+from tests.bench.peers.environments import ENVIRONMENTS, python_of
+
 COMPARE = Path(__file__).parent / "peers" / "compare.py"
 """Takes turns with the peers."""
-PARTS = ("codec", "lm")
-"""What is compared."""
+ENTRIES = {"codec": CODECS, "lm": LANGUAGE_MODELS}
+"""What is compared, and who takes part."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,7 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.no_peers:
         return subprocess.run(bench, check=False).returncode
     with TemporaryDirectory(prefix="moshi-speaker-peers-") as folder:
-        found = [times for part in PARTS for times in compared(part, Path(folder))]
+        usable = installed(ENVIRONMENTS)
+        found = [times for part in ENTRIES for times in compared(part, usable, Path(folder))]
         if found:
             peers = Path(folder) / "peers.json"
             peers.write_text(json.dumps(found))
@@ -39,17 +44,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return subprocess.run(bench, check=False).returncode
 
 
-def compared(part: str, folder: Path) -> list[Any]:
+def compared(part: str, usable: Collection[str], folder: Path) -> list[Any]:
     """Times of one part of the work by everybody; empty, and told why, where that is not possible."""
-    say(f"{part} beside others; the first time, they are installed below .venv-peers")
+    others = [entry for entry in ENTRIES[part] if entry.environment in usable]
+    if not others:
+        return []
+    say(f"{part}: ours beside {', '.join(entry.who for entry in others)}; this takes minutes")
     path = folder / f"{part}.json"
-    done = subprocess.run([sys.executable, COMPARE, "--part", part, "--json", path], check=False)
-    if done.returncode or not path.exists():
+    chosen = [argument for entry in others for argument in ("--who", entry.who)]
+    command = [sys.executable, str(COMPARE), "--part", part, "--json", str(path), *chosen]
+    if subprocess.run(command, check=False).returncode or not path.exists():
         say(f"left out: {part} beside others; the line above says why")
         return []
     times = json.loads(path.read_text())
     assert isinstance(times, list)
     return times
+
+
+def installed(environments: Iterable[str]) -> list[str]:
+    """Those that are there, or can be installed; of the others it is told why they are left out."""
+    usable = []
+    for name in environments:
+        say(f"{name}: looking for it below .venv-peers, or installing it (minutes, the first time)")
+        try:
+            python_of(name)
+        except UsageError as error:
+            say(f"left out: {error}")
+        else:
+            usable.append(name)
+    return usable
 
 
 def say(line: str) -> None:

@@ -1,0 +1,126 @@
+"""``python -m tests.bench``, with other programs that are quick to have."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import moshi_speaker
+from moshi_speaker.errors import UsageError
+from tests.bench import __main__ as make_bench
+from tests.bench.peers.environments import ENVIRONMENTS
+
+COMPARE = """
+import json, pathlib, sys
+part, path = sys.argv[2], pathlib.Path(sys.argv[4])
+path.write_text(json.dumps([{"part": part, "who": who, "times_ms": [1.0]} for who in sys.argv[6::2]]))
+"""
+
+
+class Bench:
+    """Stands in for ``moshi-speaker bench``; what the comparison starts is started."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.arguments: list[str] = []
+        self.peers: object = None
+        self._run = subprocess.run
+        monkeypatch.setattr(subprocess, "run", self.run)
+
+    def run(self, command: list[str], *, check: bool) -> "subprocess.CompletedProcess[bytes]":
+        if "bench" not in command:
+            return self._run(command, check=check)
+        self.arguments = command[command.index("bench") + 1 :]
+        if "--peers" in command:
+            self.peers = json.loads(Path(command[command.index("--peers") + 1]).read_text())
+        return subprocess.CompletedProcess(command, 3)
+
+
+@pytest.fixture(autouse=True)
+def environments(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Those that cannot be installed; none at first."""
+    missing: set[str] = set()
+
+    def python_of(name: str) -> Path:
+        if name in missing:
+            raise UsageError(f"{name} cannot be installed: no network")
+        return Path(sys.executable)
+
+    monkeypatch.setattr(make_bench, "python_of", python_of)
+    return missing
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
+    return Bench(monkeypatch)
+
+
+def compare_with(source: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this be the program that takes turns with the peers."""
+    path = folder / "compare.py"
+    path.write_text(source)
+    monkeypatch.setattr(make_bench, "COMPARE", path)
+
+
+def test_what_the_peers_took_goes_to_the_bench(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compare_with(COMPARE, tmp_path, monkeypatch)
+    assert make_bench.main(["--frames", "7"]) == 3
+    assert bench.arguments[:2] == ["--frames", "7"]
+    assert bench.peers == [
+        {"part": part, "who": entry.who, "times_ms": [1.0]}
+        for part, entries in make_bench.ENTRIES.items()
+        for entry in entries
+        if entry.environment
+    ]
+
+
+def test_a_peer_that_cannot_be_installed_is_left_out_and_told(
+    bench: Bench,
+    environments: set[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    compare_with(COMPARE, tmp_path, monkeypatch)
+    environments.add("torch")
+    assert make_bench.main([]) == 3
+    assert isinstance(bench.peers, list)
+    assert "rustymimi" in {times["who"] for times in bench.peers}
+    assert "PyTorch" not in {times["who"] for times in bench.peers}
+    assert "left out: torch cannot be installed: no network" in capfd.readouterr().err
+
+
+def test_without_any_peer_there_is_no_comparison(
+    bench: Bench, environments: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compare_with("raise SystemExit(f'started with {__file__}')", tmp_path, monkeypatch)
+    environments |= set(ENVIRONMENTS)
+    assert make_bench.main([]) == 3
+    assert bench.arguments == []
+
+
+def test_a_comparison_that_fails_is_left_out_and_told(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    compare_with("import sys\nsys.exit('compare: no network')", tmp_path, monkeypatch)
+    assert make_bench.main([]) == 3
+    assert bench.arguments == []
+    said = capfd.readouterr().err
+    assert said.index("compare: no network") < said.index("left out: codec")
+
+
+def test_the_peers_can_be_left_out(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compare_with("raise SystemExit(f'started with {__file__}')", tmp_path, monkeypatch)
+    assert make_bench.main(["--parts", "lm", "--no-peers"]) == 3
+    assert bench.arguments == ["--parts", "lm"]
+
+
+def test_the_comparison_is_where_make_bench_looks_for_it() -> None:
+    environment = os.environ | {"PYTHONPATH": str(Path(moshi_speaker.__file__).parents[1])}
+    command = [sys.executable, str(make_bench.COMPARE), "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+    assert all(option in done.stdout for option in ("--part", "--json", "--who"))
