@@ -113,6 +113,16 @@ def test_wake_chunks_are_16_khz_integers_with_the_time_of_their_end() -> None:
     assert at == pytest.approx(100 + 12_345 / SAMPLE_RATE, abs=1e-3)
 
 
+def test_the_chunk_of_a_frame_is_heard_with_it_and_not_with_the_next(tone: Tone) -> None:
+    sinks = Sinks()
+    sinks.front_end.start()
+    for frames in (1, 2):
+        sinks.hear(tone(440, FRAME_SECONDS), 100.0 + (frames - 1) * FRAME_SECONDS)
+        assert (len(sinks.chunks), len(sinks.frames)) == (frames, frames)
+        assert sinks.chunks[-1][1] == pytest.approx(100.0 + frames * FRAME_SECONDS, abs=2e-3)
+    sinks.front_end.stop()
+
+
 def test_the_echo_canceller_gets_what_was_played_hop_by_hop(tone: Tone) -> None:
     sinks = Sinks(Subtraction())
     far, near = tone(300, 0.8), tone(1000, 0.8, 0.2)

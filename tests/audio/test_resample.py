@@ -3,8 +3,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from moshi_speaker.audio.frames import SAMPLE_RATE, WAKE_RATE, Samples
-from moshi_speaker.audio.resample import StreamResampler, convert, to_int16
+from moshi_speaker.audio.frames import FRAME_SAMPLES, SAMPLE_RATE, WAKE_CHUNK_SAMPLES, WAKE_RATE, Samples
+from moshi_speaker.audio.resample import DELAY_SECONDS, Downsampler, StreamResampler, convert, to_int16
 
 Tone = Callable[..., Samples]
 
@@ -66,3 +66,37 @@ def test_a_whole_stereo_sound_becomes_mono_at_the_wanted_rate(tone: Tone, rate: 
 def test_integers_clip_and_do_not_wrap() -> None:
     given = to_int16(np.asarray([0.0, 0.5, 1.0, 3.0, -1.0, -3.0], np.float32))
     assert given.tolist() == [0, 16384, 32767, 32767, -32768, -32768]
+
+
+def test_every_frame_becomes_a_whole_chunk_at_once(tone: Tone) -> None:
+    downsampler = Downsampler()
+    sound = tone(440, 0.8)
+    lengths = [len(downsampler.feed(frame)) for frame in sound.reshape(-1, FRAME_SAMPLES)]
+    assert lengths == [WAKE_CHUNK_SAMPLES] * 10
+
+
+@pytest.mark.parametrize("hertz", [100, 1_000, 3_800, 7_000])
+def test_a_downsampled_tone_is_the_same_tone_later(hertz: float) -> None:
+    downsampler = Downsampler()
+    sound = np.sin(2 * np.pi * hertz * np.arange(SAMPLE_RATE) / SAMPLE_RATE).astype(np.float32)
+    out = np.concatenate([downsampler.feed(piece) for piece in np.split(sound, [30, 3_000, 3_003, 20_001])])
+    assert out.dtype == np.float32
+    t = np.arange(len(out)) / WAKE_RATE - DELAY_SECONDS
+    assert np.allclose(out[200:], np.sin(2 * np.pi * hertz * t)[200:], atol=2e-4)
+
+
+def test_what_the_wake_words_rate_cannot_hold_is_removed() -> None:
+    sound = np.sin(2 * np.pi * 9_000 * np.arange(SAMPLE_RATE) / SAMPLE_RATE).astype(np.float32)
+    assert np.abs(Downsampler().feed(sound)[200:]).max() < 2e-4
+
+
+def test_a_reset_begins_after_silence_and_odd_pieces_are_refused(tone: Tone) -> None:
+    downsampler = Downsampler()
+    sound = tone(440, 0.1)
+    first = downsampler.feed(sound)
+    assert not np.array_equal(downsampler.feed(sound), first)
+    downsampler.reset()
+    assert np.array_equal(downsampler.feed(sound), first)
+    assert len(downsampler.feed(sound[:0])) == 0
+    with pytest.raises(ValueError, match="multiple of three"):
+        downsampler.feed(sound[:4])

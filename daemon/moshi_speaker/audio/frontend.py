@@ -15,11 +15,9 @@ from moshi_speaker.audio.frames import (
     FRAME_SAMPLES,
     HOP_SAMPLES,
     SAMPLE_RATE,
-    WAKE_CHUNK_SAMPLES,
-    WAKE_RATE,
     Samples,
 )
-from moshi_speaker.audio.resample import StreamResampler, to_int16
+from moshi_speaker.audio.resample import DELAY_SECONDS, Downsampler, to_int16
 
 log = logging.getLogger(__name__)
 
@@ -72,14 +70,12 @@ class FrontEnd:
         self._activity = activity
         self._blocks = BlockFifo(MAX_WAITING_BLOCKS)
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="front-end")
-        self._to_wake = StreamResampler(SAMPLE_RATE, WAKE_RATE)
+        self._to_wake = Downsampler()
         self._last_frame_at: float | None = None
         self._gaps = 0
         self._pending = _NOTHING
         self._next_at = 0.0
         self._following = False
-        self._chunk = _NOTHING
-        self._unresampled = 0.0
         self._speech = 0.0
 
     @property
@@ -145,8 +141,6 @@ class FrontEnd:
         """Begin a new stream: what is half done would join sounds that do not belong together."""
         self._pending = _NOTHING
         self._following = False
-        self._chunk = _NOTHING
-        self._unresampled = 0.0
         self._speech = 0.0
         self._to_wake.reset()
         self._activity.reset()
@@ -164,12 +158,7 @@ class FrontEnd:
         self._last_frame_at = end
 
     def _listen(self, pcm: Samples, end: float) -> None:
-        """Resample a frame that ends at ``end``: for voice activity, and for the wake word's chunks."""
+        """Let voice activity and the wake word hear a frame that ends at ``end``: one chunk of it."""
         resampled = self._to_wake.feed(pcm)
         self._speech = self._activity.feed(resampled)
-        self._unresampled += len(pcm) * WAKE_RATE / SAMPLE_RATE - len(resampled)
-        self._chunk = np.concatenate((self._chunk, resampled))
-        while len(self._chunk) >= WAKE_CHUNK_SAMPLES:
-            chunk, self._chunk = self._chunk[:WAKE_CHUNK_SAMPLES], self._chunk[WAKE_CHUNK_SAMPLES:]
-            late = (len(self._chunk) + self._unresampled) / WAKE_RATE
-            self._on_wake_chunk(to_int16(chunk), end - late)
+        self._on_wake_chunk(to_int16(resampled), end - DELAY_SECONDS)
