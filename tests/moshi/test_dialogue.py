@@ -14,6 +14,8 @@ from moshi_speaker.moshi.hub import ModelFiles, files_in
 from moshi_speaker.moshi.lm.checkpoint import load_lm
 from moshi_speaker.moshi.lm.generate import Generator
 from moshi_speaker.moshi.lm.sampling import GREEDY, Sampling
+from moshi_speaker.moshi.lm.temporal import MoshiLm
+from moshi_speaker.moshi.memory import Unpack
 from moshi_speaker.moshi.mimi.checkpoint import load_mimi
 from moshi_speaker.moshi.synthetic import Recipe, write_checkpoint
 from moshi_speaker.moshi.tokenizer import Tokenizer
@@ -136,6 +138,25 @@ def test_nothing_between_sound_and_voice_waits_for_the_device(files: ModelFiles)
     # While MLX traces a function, whatever asks for a value raises.
     text, voice = mx.compile(step)(mx.array(noise(1)))
     assert (text.shape, voice.shape) == ((1,), (1, 1_920))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "dtype"), [("never", mx.uint32), ("always", mx.float32), ("auto", mx.float32)]
+)
+def test_on_a_cpu_quantized_weights_are_unpacked_as_the_settings_say(
+    wanted: Unpack, dtype: mx.Dtype, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dialogue, "on_cpu", lambda: True)
+    monkeypatch.setattr(dialogue, "available_bytes", lambda: 10**9)
+    loaded: list[MoshiLm] = []
+
+    def note(*args: Any, **kwargs: Any) -> MoshiLm:  # noqa: ANN401 - as load_lm takes them
+        loaded.append(load_lm(*args, **kwargs))
+        return loaded[-1]
+
+    monkeypatch.setattr(dialogue, "load_lm", note)
+    load(ModelSettings(source=str(tiny_model), dequantize=wanted), lambda text: None)
+    assert loaded[0].text_linear.weight.dtype == dtype
 
 
 def test_a_model_is_loaded_as_the_settings_say(tiny_model: Path) -> None:

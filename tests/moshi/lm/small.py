@@ -48,9 +48,11 @@ def _weight(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.floa
     return rng.standard_normal(shape, np.float32) * np.float32(1.5 * shape[1] ** -0.5)
 
 
-def greedy_tokens(path: Path, config: LmConfig, steps: int = 6) -> list[list[int]]:
+def greedy_tokens(
+    path: Path, config: LmConfig, steps: int = 6, *, dequantize: bool = False
+) -> list[list[int]]:
     """Text and audio tokens of each step of a file's model; the user's codes are always the same."""
-    generator = Generator(load_lm(path, config, mx.float32), GREEDY, mx.float32)
+    generator = Generator(load_lm(path, config, mx.float32, dequantize=dequantize), GREEDY, mx.float32)
     done = [generator.start()]
     for t in range(steps - 1):
         done.append(generator.step((mx.arange(config.heard) * 5 + t * 7)[None, :, None] % config.card))

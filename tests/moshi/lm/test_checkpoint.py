@@ -95,6 +95,20 @@ def test_a_quantized_file_generates_as_the_weights_it_stands_for(
     assert tokens == greedy_tokens(save(tmp_path, plain), config)
 
 
+@pytest.mark.parametrize("quantization", [Q8, Q4])
+@pytest.mark.parametrize("kind", ["moshi", "shared"])
+def test_an_unpacked_model_generates_as_the_quantized_file_does(
+    kind: str, quantization: Quantization, tmp_path: Path
+) -> None:
+    config = KINDS[kind]
+    packed, _ = quantized(random_weights(mlx_shapes(config)), config, quantization)
+    path = save(tmp_path, packed)
+    model = load_lm(path, config, mx.float32, dequantize=True)
+    assert model.text_linear.weight.dtype == mx.float32
+    assert "scales" not in model.text_linear and "scales" not in model.embs
+    assert greedy_tokens(path, config, dequantize=True) == greedy_tokens(path, config)
+
+
 def test_plain_weights_are_cast_and_quantized_ones_are_kept(tmp_path: Path) -> None:
     weights = random_weights(mlx_shapes(MOSHI_LIKE))
     halves = {name: array.astype(mx.bfloat16) for name, array in weights.items()}
