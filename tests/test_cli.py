@@ -22,7 +22,7 @@ from moshi_speaker.settings import MqttSettings, Settings
 from moshi_speaker.speaker import stop_on_signals
 
 HEAVY = ("mlx", "pyaudio", "paho", "numpy", "amqtt", "huggingface_hub", "onnxruntime")
-COMMANDS = ("run", "demo", "talk", "devices", "models", "config", "service")
+COMMANDS = ("run", "demo", "talk", "devices", "bench", "models", "config", "service")
 
 Fake = Callable[..., None]
 
@@ -107,6 +107,10 @@ def test_the_engine_process_does_not_load_the_command_line() -> None:
         ["demo", "--model", ""],
         ["talk", "in.wav", "out.wav", "--model", " "],
         ["models", "synth", "x", "--seed", "-1"],
+        ["bench", "--frames", "0"],
+        ["bench", "--parts", "codec,lmm"],
+        ["run", "--trace"],
+        ["run", "--trace", "nowhere/trace.json"],
         ["config", "chekc"],
     ],
 )
