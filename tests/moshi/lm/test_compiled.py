@@ -96,3 +96,17 @@ def test_keys_and_values_are_written_in_place(compiled: bool) -> None:
         step = generator.step(codes)
         mx.eval(step.text, step.raw, *generator.state_arrays())
     assert mx.get_peak_memory() - before < ring_bytes / 2
+
+
+@needs_compiler
+def test_compiled_steps_work_in_bfloat16(model: MoshiLm) -> None:
+    narrow = MoshiLm(CONFIG)
+    narrow.update(model.parameters())
+    narrow.set_dtype(mx.bfloat16)
+    logits = []
+    for compiled in (False, True):
+        generator = Generator(narrow, GREEDY, mx.bfloat16, compiled=compiled)
+        first = generator.start()
+        assert {ring.dtype for ring in generator.state_arrays()} == {mx.bfloat16}
+        logits.append(np.array(first.logits))
+    assert np.abs(logits[0] - logits[1]).max() < 0.1 * np.abs(logits[0]).max()

@@ -29,7 +29,13 @@ class Script:
         return []
 
     def hear(
-        self, tokens: mx.array, position: mx.array, rings: list[mx.array], seen: int, partial: bool
+        self,
+        tokens: mx.array,
+        position: mx.array,
+        rings: list[mx.array],
+        seen: int,
+        partial: bool,
+        fused: bool,
     ) -> tuple[mx.array, mx.array, list[mx.array]]:
         assert position.item() == len(self.entered)
         self.entered.append(np.array(tokens).tolist())

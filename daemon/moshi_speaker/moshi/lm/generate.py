@@ -46,6 +46,7 @@ class Generator:
         self._config = model.config
         self._draws = Draws(model.config, sampling)
         self._rings = model.make_rings(dtype)
+        self._compiled = compiled
         self._bucket = BUCKET if compiled else 1
         wrap: Callable[[Callable[..., Any]], Callable[..., Any]] = mx.compile if compiled else _as_it_is
         self._first_half, self._second_half = wrap(self._hear), wrap(self._speak)
@@ -116,7 +117,7 @@ class Generator:
         partial: bool,
     ) -> tuple[mx.array, mx.array, mx.array, list[mx.array]]:
         """The pure part of the first half: normed output, text logits, text token, and the rings."""
-        hidden, logits, rings = self._model.hear(tokens, position, rings, seen, partial)
+        hidden, logits, rings = self._model.hear(tokens, position, rings, seen, partial, self._compiled)
         text = self._draws.text(logits, noise[: self._draws.text.candidates]).astype(mx.int32)
         return hidden, logits, text, rings
 

@@ -11,7 +11,7 @@ from moshi_speaker.moshi.lm.depth import DepthTransformer
 from moshi_speaker.moshi.lm.embedding import sum_of_rows
 from moshi_speaker.moshi.lm.kernels import RmsNorm
 from moshi_speaker.moshi.lm.layers import Layer
-from moshi_speaker.moshi.lm.window import Place, Rotary
+from moshi_speaker.moshi.lm.window import Place, Rotary, unwritten_bias
 
 
 class TemporalLayers(nn.Module):
@@ -60,22 +60,28 @@ class MoshiLm(nn.Module):
         return [mx.zeros(shape, dtype) for _ in range(config.num_layers)]
 
     def hear(
-        self, tokens: mx.array, position: mx.array, rings: Sequence[mx.array], seen: int, partial: bool
+        self,
+        tokens: mx.array,
+        position: mx.array,
+        rings: Sequence[mx.array],
+        seen: int,
+        partial: bool,
+        fused: bool = False,
     ) -> tuple[mx.array, mx.array, list[mx.array]]:
         """One step of the temporal transformer, at ``position``, shape (1,), counted from 0.
 
         ``tokens``, (1 + streams,), are the text token and one of each audio stream. The step looks at
         the first ``seen`` slots of the rings; ``partial``: some of them have not been written yet.
+        ``fused``: casts cost nothing, so that positions are rotated in float32.
         Returns the normed output (1, dim), text logits (1, text_card) in float32, and the rings.
         """
         dtype = rings[0].dtype
         x = sum_of_rows(self.embs, tokens + self._rows, tokens, dtype)
         place = Place(
-            position,
             position % self._config.context,
             seen,
-            self._rotary.turn(position, dtype),
-            partial,
+            self._rotary.turn(position, mx.float32 if fused else dtype),
+            unwritten_bias(position, seen, dtype) if partial else None,
         )
         written = []
         for layer, ring in zip(self.transformer.layers, rings, strict=True):

@@ -38,20 +38,22 @@ class Rotary:
         return themselves.astype(dtype), partners.astype(dtype)
 
 
+def unwritten_bias(position: mx.array, seen: int, dtype: mx.Dtype) -> mx.array:
+    """What hides the slots that no step up to ``position``, (1,), has written; shape (seen,)."""
+    return mx.where(mx.arange(seen) > position, -mx.inf, 0.0).astype(dtype)
+
+
 class Place:
     """One step's place in the rings."""
 
     def __init__(
-        self, position: mx.array, slot: mx.array, seen: int, turn: tuple[mx.array, mx.array], partial: bool
+        self, slot: mx.array, seen: int, turn: tuple[mx.array, mx.array], bias: mx.array | None
     ) -> None:
-        """``seen`` slots are looked at; ``partial``: some of them have not been written yet."""
+        """The new key goes to ``slot``, (1,); ``seen`` slots are looked at, with ``bias`` on their scores."""
         self._slot = slot
         self._seen = seen
         self._turn = turn
-        self._mask = None
-        if partial:
-            unwritten = mx.arange(seen) > position
-            self._mask = mx.where(unwritten, -mx.inf, 0.0).astype(turn[0].dtype)
+        self._bias = bias
 
     def attend(self, packed: mx.array, ring: mx.array) -> tuple[mx.array, mx.array]:
         """Attended values (1, heads, 1, head_dim), and the ring with the new key and value in it.
@@ -65,4 +67,4 @@ class Place:
         # Keys are stored after rotation, so their order in the ring does not matter.
         ring = mx.slice_update(ring, turned[1:], self._slot, axes=(2,))
         keys, values = ring[:1, :, : self._seen], ring[1:, :, : self._seen]
-        return attend(turned[:1], keys, values, 1.0, self._mask), ring
+        return attend(turned[:1], keys, values, 1.0, self._bias), ring
