@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from statistics import median
 
+from moshi_speaker.bench import table
 from moshi_speaker.bench.report import OURS, Report, Times
 from moshi_speaker.bench.statistics import Summary
 from moshi_speaker.bench.table import PARTS
@@ -27,11 +28,12 @@ WANTED = {
 
 def machine(report: Report) -> str:
     """A line on where and when."""
-    found = report.machine
-    return (
-        f"{found.cpu}, {found.usable_cores} cores, {found.memory_bytes / 2**30:.0f} GB; {found.system}; "
-        f"Python {found.python}, MLX {found.mlx} on {found.device}, {found.blas}; {report.taken_at[:10]}."
-    )
+    return f"{report.machine}; {report.machine.system.split()[0]}, {report.taken_at[:10]}"
+
+
+def remarks(report: Report) -> str:
+    """What has no place in a table."""
+    return "\n".join(f"* {line}" for line in table.remarks(report)[1:])
 
 
 def peers(report: Report) -> str:
@@ -76,7 +78,7 @@ def near(report: Report) -> str:
 def ours(report: Report) -> str:
     """Every part that ``moshi-speaker bench`` timed."""
     rows = [
-        (PARTS.get(times.part, times.part).strip(), *_spread(times.summary), f"{times.summary.p95:.3g}")
+        (PARTS.get(times.part, times.part).strip(), *_spread(times.summary), _figure(times.summary.p95))
         for times in report.times
     ]
     return _table(("", "median ms", "min – max", "95 %"), rows)
@@ -124,6 +126,7 @@ BLOCKS: dict[str, Callable[[Report], str]] = {
     "together": together,
     "near": near,
     "ours": ours,
+    "remarks": remarks,
     "limits": limits,
     "apple frames": apple_frames,
     "apple memory": apple_memory,
@@ -142,7 +145,11 @@ def _part(part: str) -> str:
 
 
 def _spread(found: Summary) -> tuple[str, str]:
-    return f"{found.median:.3g}", f"{found.least:.3g} – {found.most:.3g}"
+    return _figure(found.median), f"{_figure(found.least)} – {_figure(found.most)}"
+
+
+def _figure(value: float) -> str:
+    return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
 
 
 def _ratio(found: Summary) -> str:
