@@ -42,7 +42,7 @@ def peers(report: Report) -> str:
         (each.part, each.who): ratio for each, part, ratio in comparisons(report.peers) if part == each.part
     }
     rows = []
-    for times in _contestants(report.peers):
+    for times in _contestants([times for times in report.peers if times.part in ("codec", "lm step")]):
         ratio = compared.get((times.part, times.who))
         cells = ("", "") if ratio is None else (_ratio(ratio), _goal(times))
         rows.append((_part(times.part), times.who, *_spread(times.summary), *cells))
