@@ -114,7 +114,7 @@ class Report:
                 for part, peer, ratio in self.comparisons()
             ],
         }
-        return json.dumps({"format": FORMAT} | document, indent=1, ensure_ascii=False)
+        return json.dumps({"format": FORMAT} | document, indent=1, ensure_ascii=False, default=str)
 
 
 def read_times(path: Path) -> list[Times]:
