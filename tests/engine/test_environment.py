@@ -62,6 +62,7 @@ def test_an_engine_is_told_its_blas_and_its_threads() -> None:
         "MOSHI_SPEAKER_BLAS": "auto",
         "MOSHI_SPEAKER_THREADS": "2",
     }
+    assert environment(EngineSettings(), cores=64)["MOSHI_SPEAKER_THREADS"] == "4"
     assert environment(EngineSettings(blas="builtin", threads=7), cores=2) == {
         "MOSHI_SPEAKER_BLAS": "builtin",
         "MOSHI_SPEAKER_THREADS": "7",

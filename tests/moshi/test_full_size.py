@@ -18,8 +18,7 @@ STEPS = 3
 LOAD_AND_STEP = f"""
 import json, resource, sys, time
 from pathlib import Path
-from moshi_speaker.moshi.blas import load_openblas
-load_openblas()
+import moshi_speaker.moshi
 import numpy as np
 from moshi_speaker.moshi.dialogue import Dialogue, activation_dtype
 from moshi_speaker.moshi.hub import files_in

@@ -10,11 +10,13 @@ BLAS = "MOSHI_SPEAKER_BLAS"
 """Which BLAS to load, as ``engine.blas`` names them."""
 THREADS = "MOSHI_SPEAKER_THREADS"
 """How many threads it may use."""
+MOST_THREADS = 4
+"""As many as it gets unasked: products with one or two columns wait for memory, not for more cores."""
 
 
 def environment(settings: EngineSettings, cores: int) -> dict[str, str]:
     """The variables for an engine; ``cores``: how many it may use."""
-    return {BLAS: settings.blas, THREADS: str(settings.threads or cores)}
+    return {BLAS: settings.blas, THREADS: str(settings.threads or min(cores, MOST_THREADS))}
 
 
 def usable_cores(root: Path = Path("/")) -> int:
