@@ -20,7 +20,7 @@ class FakeStream:
         self.closed = False
 
     def get_input_latency(self) -> float:
-        return 0.04
+        return FakePortAudio.latency_s
 
     def is_active(self) -> bool:
         if self.closed:
@@ -35,6 +35,7 @@ class FakePortAudio(ModuleType):
     """As much of PyAudio as the device uses; ``rates`` are those the hardware takes."""
 
     paFloat32 = 1
+    latency_s = 0.16
 
     def __init__(self) -> None:
         super().__init__("pyaudio")
@@ -113,18 +114,33 @@ def started(lost: Callable[[str], None] = nobody) -> Device:
     return device
 
 
-def test_both_directions_open_at_our_rate_in_blocks_of_20_ms(portaudio: FakePortAudio) -> None:
+def test_both_directions_open_at_our_rate_and_the_microphone_in_whole_frames(
+    portaudio: FakePortAudio,
+) -> None:
     device = started()
     assert device.description == "Mic / Speaker"
     forms = [
         (s.options["rate"], s.options["channels"], s.options["frames_per_buffer"]) for s in portaudio.streams
     ]
-    assert forms == [(24_000, 1, 480)] * 2
+    assert forms == [(24_000, 1, 480), (24_000, 1, 1_920)]
     assert [s.options.get("input_device_index") for s in portaudio.streams] == [None, 0]
     assert [s.options.get("output_device_index") for s in portaudio.streams] == [1, None]
     device.stop()
     assert all(stream.closed for stream in portaudio.streams)
     assert portaudio.initialised == 0
+
+
+@pytest.mark.parametrize(("told_s", "begin"), [(0.16, 9.92), (0.26, 9.82), (0.0, 9.92)])
+def test_the_room_in_the_buffer_is_no_latency(
+    portaudio: FakePortAudio, monkeypatch: pytest.MonkeyPatch, told_s: float, begin: float
+) -> None:
+    monkeypatch.setattr(FakePortAudio, "latency_s", told_s)
+    times: list[float] = []
+    device = PyAudioDevice(None, None, lambda: 10.0)
+    device.start(lambda samples, at: times.append(at), silence, nobody)
+    portaudio.streams[1].options["stream_callback"](bytes(1_920 * 4), 1_920, {}, 0)
+    assert times == [pytest.approx(begin)]
+    device.stop()
 
 
 @pytest.mark.parametrize("channels", [1, 2])

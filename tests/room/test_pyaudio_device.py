@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from moshi_speaker.audio.device import STALL_SECONDS, PyAudioDevice, list_devices
-from moshi_speaker.audio.frames import SAMPLE_RATE, Samples
+from moshi_speaker.audio.frames import FRAME_SECONDS, SAMPLE_RATE, Samples
 from moshi_speaker.audio.wavfile import write_wav
 from moshi_speaker.errors import DeviceError
 from tests.room.soundcard import SoundCard, read_recording
@@ -35,13 +35,15 @@ class Person:
         self.blocks: list[tuple[Samples, float, float]] = []
         self.hears = threading.Event()
         self.hears_a_tone = threading.Event()
+        self._loud = 0
         self.lost: list[str] = []
         self._sung = 0
 
     def capture(self, samples: Samples, at: float) -> None:
         self.blocks.append((samples, at, time.monotonic()))
         self.hears.set()
-        if np.abs(samples).max() > 0.1:
+        self._loud += int(np.count_nonzero(np.abs(samples) > 0.01))
+        if self._loud > 0.5 * SAMPLE_RATE:
             self.hears_a_tone.set()
 
     def render(self, n: int) -> Samples:
@@ -84,8 +86,6 @@ def test_what_is_spoken_is_heard_and_what_is_played_comes_out(
     assert person.hears_a_tone.wait(WAIT_S)
     device.check(time.monotonic())
     device.stop()
-    loud = person.sound()[np.abs(person.sound()) > 0.01]
-    assert len(loud) > 0.5 * SAMPLE_RATE
     assert loudest_pitch(person.sound()) == pytest.approx(1000, abs=5)
     played = read_recording(tmp_path / "played.raw")
     assert len(played) > 0.3 * SAMPLE_RATE
@@ -100,7 +100,7 @@ def test_capture_times_are_even_and_in_the_recent_past(device: PyAudioDevice, pe
 
     def count(samples: Samples, at: float) -> None:
         counted(samples, at)
-        if len(person.blocks) >= 40:
+        if len(person.blocks) >= 30:
             enough.set()
 
     device.stop()
@@ -109,8 +109,8 @@ def test_capture_times_are_even_and_in_the_recent_past(device: PyAudioDevice, pe
     assert enough.wait(WAIT_S)
     device.stop()
     steady = person.blocks[10:]
-    assert np.diff([at for _, at, _ in steady]) == pytest.approx(0.02, abs=0.01)
-    assert all(0.0 < now - at < 0.5 for _, at, now in steady)
+    assert np.diff([at for _, at, _ in steady]) == pytest.approx(FRAME_SECONDS, abs=0.01)
+    assert all(FRAME_SECONDS <= now - at < 0.5 for _, at, now in steady)
 
 
 def test_a_microphone_that_is_off_gives_nothing_and_comes_back(device: PyAudioDevice, person: Person) -> None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from moshi_speaker.audio.callbacks import InputCallback, OutputCallback
-from moshi_speaker.audio.frames import BLOCK_SAMPLES, SAMPLE_RATE, Capture, Lost, Render
+from moshi_speaker.audio.frames import BLOCK_SAMPLES, FRAME_SAMPLES, SAMPLE_RATE, Capture, Lost, Render
 from moshi_speaker.audio.selection import AudioDevice, Direction, choose
 from moshi_speaker.errors import DeviceError
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 STALL_SECONDS = 3.0
 """Seconds without a callback after which a stream counts as gone."""
+_ROOM_BLOCKS = 2
+"""Blocks that fit into PortAudio's buffer beside the one it gives: it counts this room as latency, although
+nothing waits there while blocks are fetched in time (measured against another recorder)."""
 _REMEDY = "check that it is connected, not in use by another program, and that this user may use it"
 
 
@@ -29,8 +32,9 @@ def list_devices() -> list[AudioDevice]:
 
 
 class PyAudioDevice:
-    """Two callback streams, 24 kHz mono in blocks of 20 ms, converted where the hardware wants another rate.
+    """Two callback streams, 24 kHz mono, converted where the hardware wants another rate.
 
+    The loudspeaker asks for blocks of 20 ms; the microphone gives whole frames of 80 ms, or 20 ms converted.
     Methods block for a moment while PortAudio works; they may be called from any thread but a callback's.
     """
 
@@ -134,14 +138,15 @@ class _Stream:
                     rate=form[0],
                     channels=form[1],
                     format=_float32(),
-                    frames_per_buffer=BLOCK_SAMPLES * form[0] // SAMPLE_RATE,
+                    frames_per_buffer=_block(form[0], direction),
                     stream_callback=callback,
                     **{direction: True, f"{direction}_device_index": device.index},
                 )
         except OSError as error:
             raise _refused(device, direction) from error
         if isinstance(callback, InputCallback):
-            callback.latency_s = self._stream.get_input_latency()
+            block_s = _block(form[0], direction) / form[0]
+            callback.latency_s = max(0.0, self._stream.get_input_latency() - _ROOM_BLOCKS * block_s)
 
     def alive(self, now: float) -> bool:
         """Whether it runs, and has called back lately."""
@@ -180,6 +185,16 @@ def _form(audio: "PyAudio", device: AudioDevice, direction: Direction) -> tuple[
             continue
         return rate, channels
     raise _refused(device, direction)
+
+
+def _block(rate: int, direction: Direction) -> int:
+    """Samples at ``rate`` in one callback.
+
+    Nothing is done before a frame is whole: to be called for less of it costs CPU and gains nothing. But
+    a resampler gives back less than it takes, and the rest of a frame would come 80 ms late.
+    """
+    whole = direction == "input" and rate == SAMPLE_RATE
+    return FRAME_SAMPLES if whole else BLOCK_SAMPLES * rate // SAMPLE_RATE
 
 
 def _refused(device: AudioDevice, direction: Direction) -> DeviceError:

@@ -18,7 +18,7 @@ FRAME_SECONDS = FRAME_SAMPLES / SAMPLE_RATE
 HOP_SAMPLES = 240
 """Samples in one hop of the front end: 10 ms."""
 BLOCK_SAMPLES = 480
-"""Samples a device delivers or takes at once: 20 ms."""
+"""Samples a loudspeaker takes at once, and the least that a microphone delivers: 20 ms."""
 WAKE_RATE = 16_000
 """Hertz; what wake words and voice activity are detected at."""
 WAKE_CHUNK_SAMPLES = 1_280

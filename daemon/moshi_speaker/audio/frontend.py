@@ -22,7 +22,8 @@ from moshi_speaker.audio.resample import DELAY_SECONDS, Downsampler, to_int16
 log = logging.getLogger(__name__)
 
 MAX_WAITING_BLOCKS = 100
-"""Blocks that may wait for the front end (2 s at 20 ms); beyond it the oldest is dropped and counted."""
+"""Blocks that may wait for the front end (2 s at 20 ms, 8 s at 80 ms); beyond it the oldest is dropped and
+counted."""
 GAP_SECONDS = 0.04
 """Captured time missing between two blocks from which sound counts as lost."""
 _NOTHING = np.zeros(0, np.float32)
