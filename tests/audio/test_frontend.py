@@ -91,7 +91,6 @@ def test_frames_hold_every_sample_in_order_with_its_time(tone: Tone, block: int)
     assert len(sinks.frames) == len(sound) // FRAME_SAMPLES
     assert np.array_equal(sinks.pcm(), sound[: 12 * FRAME_SAMPLES])
     assert [frame.at for frame in sinks.frames] == pytest.approx([100 + i * FRAME_SECONDS for i in range(12)])
-    assert sinks.frames[5].level_dbfs == pytest.approx(-9.03, abs=0.1)
     assert sinks.frames[5].speech == pytest.approx(0.5, abs=0.01)
     assert sinks.front_end.last_frame_at == pytest.approx(100 + 12 * FRAME_SECONDS)
     assert sinks.front_end.gaps == 0

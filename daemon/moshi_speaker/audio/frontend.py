@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from moshi_speaker.audio.activity import VoiceActivity, level_dbfs
-from moshi_speaker.audio.echo import EchoCanceller
+from moshi_speaker.audio.activity import VoiceActivity
+from moshi_speaker.audio.echo import EchoCanceller, NoEchoCanceller
 from moshi_speaker.audio.fifo import Block, BlockFifo, SampleFifo
 from moshi_speaker.audio.frames import (
     FRAME_SAMPLES,
@@ -37,8 +37,6 @@ class HeardFrame:
     """Capture time of its first sample, in seconds."""
     pcm: Samples
     """Shape (1920,), 24 kHz."""
-    level_dbfs: float
-    """Root mean square level; digital silence is -120."""
     speech: float
     """Probability, 0 to 1, that somebody speaks."""
 
@@ -149,14 +147,21 @@ class FrontEnd:
         self._far_end.clear()
 
     def _hear(self, near: Samples) -> None:
-        """Clean a frame, hop by hop, and pass it on."""
+        """Clean a frame and pass it on."""
         end = self._next_at = self._next_at + FRAME_SAMPLES / SAMPLE_RATE
+        pcm = self._clean(near)
+        self._listen(pcm, end)
+        self._on_frame(HeardFrame(end - FRAME_SAMPLES / SAMPLE_RATE, pcm, self._speech))
+        self._last_frame_at = end
+
+    def _clean(self, near: Samples) -> Samples:
+        """Remove the echo from a frame, hop by hop."""
+        if isinstance(self._echo, NoEchoCanceller):
+            self._far_end.clear()
+            return near
         far = self._far_end.take_padded(FRAME_SAMPLES)
         hops = [slice(start, start + HOP_SAMPLES) for start in range(0, FRAME_SAMPLES, HOP_SAMPLES)]
-        pcm = np.concatenate([self._echo.cancel(near[hop], far[hop]) for hop in hops])
-        self._listen(pcm, end)
-        self._on_frame(HeardFrame(end - FRAME_SAMPLES / SAMPLE_RATE, pcm, level_dbfs(pcm), self._speech))
-        self._last_frame_at = end
+        return np.concatenate([self._echo.cancel(near[hop], far[hop]) for hop in hops])
 
     def _listen(self, pcm: Samples, end: float) -> None:
         """Let voice activity and the wake word hear a frame that ends at ``end``: one chunk of it."""

@@ -2,19 +2,21 @@
 
 The front end works on a thread of its own. Everything here but ``hear_chunk`` and the two hand-overs
 runs in the event loop, so that the sound before a talk and the sound in it join without a gap.
+Whether somebody speaks matters in a talk only, and at its begin: before, nobody looks.
 """
 
 import asyncio
 import math
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from moshi_speaker.audio.activity import SpeechGate, Transition, VoiceActivity
+from moshi_speaker.audio.attention import AttentiveActivity
 from moshi_speaker.audio.echo import EchoCanceller
 from moshi_speaker.audio.fifo import SampleFifo
 from moshi_speaker.audio.frames import FRAME_SECONDS, Capture, Samples
@@ -47,6 +49,7 @@ class Ears:
         """``emit``, ``feed`` and ``failed`` are called in the event loop, which must be running."""
         self._loop = asyncio.get_running_loop()
         self._detector = detector
+        self._activity = AttentiveActivity(activity)
         self._gate = gate
         self._emit = emit
         self._feed = feed
@@ -59,7 +62,7 @@ class Ears:
             lambda error: self._from_thread(failed, error),
             far_end=far_end,
             echo=echo,
-            activity=activity,
+            activity=self._activity,
         )
 
     @property
@@ -79,6 +82,7 @@ class Ears:
     def open(self, since: float) -> None:
         """A talk begins: Moshi gets the frames captured since then, and all that follow."""
         self._open = True
+        self._activity.attending = True
         for frame in self._recent:
             if frame.at + FRAME_SECONDS > since:
                 self._feed(frame.pcm)
@@ -86,6 +90,7 @@ class Ears:
     def close(self) -> None:
         """The talk is over."""
         self._open = False
+        self._activity.attending = False
 
     def forget(self) -> None:
         """The microphone goes off: what was heard before will not join what comes after."""
@@ -99,10 +104,22 @@ class Ears:
         if self._detector is not None:
             self._detector.close()
 
-    def _hear(self, frame: HeardFrame) -> None:
-        transition = self._gate.feed(frame.speech, frame.at)
+    def _wake(self, woken: tuple[WakeDetected, Sequence[float]]) -> None:
+        """Before the talk begins it must be known whether the user was speaking already."""
+        detected, speech = woken
+        for number, probability in enumerate(speech, 1):
+            self._judge(probability, detected.at + (number - len(speech)) * FRAME_SECONDS)
+        self._emit(detected)
+        if not self._open:
+            self._activity.attending = False
+
+    def _judge(self, speech: float, at: float) -> None:
+        transition = self._gate.feed(speech, at)
         if transition is not None:
             self._emit(UserSpeechStarted() if transition is Transition.STARTED else UserSpeechEnded())
+
+    def _hear(self, frame: HeardFrame) -> None:
+        self._judge(frame.speech, frame.at)
         self._recent.append(frame)
         if self._open:
             self._feed(frame.pcm)
@@ -119,7 +136,7 @@ class Ears:
         detection = self._detector.hear(chunk, at_end)
         if detection is not None:
             event = WakeDetected(detection.wake_word, detection.score, detection.at)
-            self._from_thread(self._emit, event)
+            self._from_thread(self._wake, (event, self._activity.catch_up()))
 
     def _from_thread(self, function: Callable[[Any], None], argument: object) -> None:
         self._loop.call_soon_threadsafe(function, argument)
