@@ -22,8 +22,8 @@ def _quantizer(num_codebooks: int) -> SplitQuantizer:
         [quantizer.rvq_first] if quantizer.rvq_rest is None else [quantizer.rvq_first, quantizer.rvq_rest]
     )
     for g, group in enumerate(groups):
-        group.input_proj.weight = mx.random.normal((5, 8), key=mx.random.key(10 + g))
-        group.output_proj.weight = mx.random.normal((8, 5), key=mx.random.key(20 + g))
+        group.input_proj.weight = mx.random.normal((1, 8, 5), key=mx.random.key(10 + g))
+        group.output_proj.weight = mx.random.normal((1, 5, 8), key=mx.random.key(20 + g))
         for i, codebook in enumerate(group.codebooks):
             _fill(codebook, 100 * g + i)
     return quantizer
@@ -43,7 +43,7 @@ def test_each_acoustic_codebook_quantizes_what_the_ones_before_left() -> None:
     latent = mx.random.normal((1, 3, 8), key=mx.random.key(5))
     codes = np.array(quantizer.encode(latent))
     assert codes.dtype == np.int32 and codes.shape == (1, 4, 3)
-    residual = np.array(latent @ quantizer.rvq_rest.input_proj.matrix)
+    residual = np.array(latent @ quantizer.rvq_rest.input_proj.weight)
     for i, codebook in enumerate(quantizer.rvq_rest.codebooks):
         points = np.array(codebook.centroids)
         nearest = np.linalg.norm(residual[:, :, None] - points, axis=-1).argmin(-1)
@@ -59,8 +59,8 @@ def test_decoding_sums_the_centroids_of_each_group_and_projects_them() -> None:
         quantizer.rvq_rest.codebooks[0].centroids[first] + quantizer.rvq_rest.codebooks[1].centroids[second]
     )
     expected = (
-        quantizer.rvq_first.codebooks[0].centroids[semantic] @ quantizer.rvq_first.output_proj.matrix
-        + rest @ quantizer.rvq_rest.output_proj.matrix
+        quantizer.rvq_first.codebooks[0].centroids[semantic] @ quantizer.rvq_first.output_proj.weight[0]
+        + rest @ quantizer.rvq_rest.output_proj.weight[0]
     )
     decoded = quantizer.decode(mx.array([[[semantic], [first], [second]]]))
     assert mx.allclose(decoded[0, 0], expected, rtol=1e-5, atol=1e-6).item()

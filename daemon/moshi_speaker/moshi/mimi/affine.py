@@ -1,5 +1,7 @@
 """The matrix product that all of Mimi is made of."""
 
+from collections.abc import Sequence
+
 import mlx.core as mx
 import mlx.nn as nn
 
@@ -8,38 +10,45 @@ FEW_ROWS = 32
 
 
 class Affine(nn.Module):
-    """A matrix and a bias.
+    """A matrix and a bias; or several matrices of one size, whose products are added up.
 
-    With few rows the matrix is stored as (outputs, inputs), else as (inputs, outputs): each way a plain BLAS
-    reads it up to twice as fast as the other.
+    With few rows a matrix lies in memory output by output, else input by input: each way a plain BLAS reads
+    it up to twice as fast as the other. The axis of the parts also spares MLX steps: with three axes on both
+    sides nothing is flattened.
     """
 
-    def __init__(self, inputs: int, outputs: int, *, rows: int, bias: bool = True) -> None:
+    def __init__(self, inputs: int, outputs: int, *, rows: int, parts: int = 1, bias: bool = True) -> None:
         """Zeros, until weights are loaded; ``rows``: how many x has in a frame."""
         super().__init__()
         self._by_output = rows <= FEW_ROWS
-        self.weight = mx.zeros((outputs, inputs) if self._by_output else (inputs, outputs))
+        self.weight = mx.zeros((parts, inputs, outputs))
         if bias:
             self.bias = mx.zeros((outputs,))
 
-    @property
-    def matrix(self) -> mx.array:
-        """(inputs, outputs), perhaps a view."""
-        return self.weight.T if self._by_output else self.weight
-
     def stored(self, matrix: mx.array) -> mx.array:
-        """A matrix (inputs, outputs) in the order in which this module keeps it."""
-        return mx.contiguous(matrix.T if self._by_output else matrix)
+        """The parts one below the other, (parts * inputs, outputs), as this module keeps them."""
+        parts = matrix.reshape(self.weight.shape)
+        if not self._by_output:
+            return mx.contiguous(parts)
+        return mx.contiguous(parts.swapaxes(1, 2)).swapaxes(1, 2)
 
-    def __call__(self, x: mx.array) -> mx.array:
-        """(..., inputs) to (..., outputs)."""
-        return self.add_to(self.bias, x) if "bias" in self else x @ self.matrix
+    def __call__(self, *xs: mx.array) -> mx.array:
+        """One (batch, rows, inputs) a part to (batch, rows, outputs)."""
+        if "bias" in self:
+            return self.add_to(self.bias, *xs)
+        first, *others = self._parts()
+        return _add_products(xs[0] @ first, xs[1:], others)
 
-    def add_to(self, total: mx.array, x: mx.array) -> mx.array:
-        """``total``, broadcast to (..., outputs), plus the product with x, (..., inputs); without the bias."""
-        return mx.addmm(total, x, self.matrix)
+    def add_to(self, total: mx.array, *xs: mx.array) -> mx.array:
+        """``total``, broadcast to (batch, rows, outputs), plus the products; without the bias."""
+        return _add_products(total, xs, self._parts())
 
-    def add_part(self, total: mx.array, x: mx.array, part: int) -> mx.array:
-        """As ``add_to``, with block ``part`` of the inputs alone, as many as x has."""
-        size = x.shape[-1]
-        return mx.addmm(total, x, self.matrix[part * size : (part + 1) * size])
+    def _parts(self) -> list[mx.array]:
+        count = self.weight.shape[0]
+        return mx.split(self.weight, count) if count > 1 else [self.weight]
+
+
+def _add_products(total: mx.array, xs: Sequence[mx.array], matrices: list[mx.array]) -> mx.array:
+    for x, matrix in zip(xs, matrices, strict=True):
+        total = mx.addmm(total, x, matrix)
+    return total

@@ -111,7 +111,12 @@ class Mimi(nn.Module):
     def sanitize(self, weights: dict[str, mx.array]) -> dict[str, mx.array]:
         """Turn the tensors of a published file into this module's parameters, for ``load_weights``."""
         parameters = parameters_from_published(weights, self.config, self.num_codebooks)
-        for path, module in self.named_modules():
+        modules = self.named_modules()
+        for path, module in modules:
+            for name in (f"{path}.conv.conv.weight", f"{path}.conv.conv.bias"):
+                if isinstance(module, Conv1d) and name in parameters:
+                    parameters[name] = module.spread(parameters[name])
+        for path, module in modules:
             if isinstance(module, Affine):
                 parameters[f"{path}.weight"] = module.stored(parameters[f"{path}.weight"])
         return parameters

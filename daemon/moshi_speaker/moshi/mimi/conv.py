@@ -11,6 +11,11 @@ import mlx.nn as nn
 
 from moshi_speaker.moshi.mimi.affine import Affine
 
+_MANY_ROWS = 256
+"""Rows a frame from which copying windows costs more than the zeros in the matrices of blocks."""
+_LEAST_OUTPUTS = 8
+"""Of a block: below that a product costs the same."""
+
 
 @dataclass(slots=True)
 class ConvState:
@@ -63,7 +68,11 @@ class _DepthwiseTranspose(nn.Module):
 
 
 class Conv1d(nn.Module):
-    """A causal convolution; a chunk must be a multiple of ``stride`` long."""
+    """A causal convolution; a chunk must be a multiple of ``stride``, and of its blocks, long.
+
+    A block is so many inputs that each of its outputs sees only it and the block before: two products, and
+    no input is copied. Where that would read much larger matrices, windows of the input are copied.
+    """
 
     def __init__(
         self,
@@ -77,20 +86,53 @@ class Conv1d(nn.Module):
         bias: bool = True,
         edge: bool = False,
     ) -> None:
-        """``rows`` of output a frame; ``edge``: a stream begins with copies of its first column, not zeros."""
+        """``rows`` of output a frame; ``edge``: streams begin with copies of their first column, not zeros."""
         super().__init__()
-        self.conv = _Conv(Affine(kernel * inputs, outputs, rows=rows, bias=bias))
+        self._outputs = outputs
         self._kernel = kernel
         self._stride = stride
         self._dilation = dilation
         self._edge = edge
         self._history = (kernel - 1) * dilation + 1 - stride
+        self._block = _outputs_a_block(outputs, kernel, stride, dilation, rows)
+        block = self._block
+        affine = (
+            Affine(block * stride * inputs, block * outputs, rows=rows // block, parts=2, bias=bias)
+            if block
+            else Affine(kernel * inputs, outputs, rows=rows, bias=bias)
+        )
+        self.conv = _Conv(affine)
 
     def __call__(self, x: mx.array, state: ConvState) -> mx.array:
         """(batch, time, inputs) to (batch, time / stride, outputs)."""
-        steps = x.shape[1] // self._stride
-        whole = state.extend(x, self._history, edge=self._edge)
-        return self.conv.conv(_windows(whole, steps, self._kernel, self._stride, self._dilation))
+        if not self._block:
+            whole = state.extend(x, self._history, edge=self._edge)
+            steps = x.shape[1] // self._stride
+            return self.conv.conv(_windows(whole, steps, self._kernel, self._stride, self._dilation))
+        batch, _, channels = x.shape
+        size = self._block * self._stride
+        blocks = state.extend(x, size, edge=self._edge).reshape(batch, -1, size * channels)
+        return self.conv.conv(blocks[:, :-1], blocks[:, 1:]).reshape(batch, -1, self._outputs)
+
+    def residual(self, total: mx.array, x: mx.array) -> mx.array:
+        """``total`` plus the convolution of x, for a kernel of 1."""
+        # The bias last: copying total is cheaper than copying the bias over all rows.
+        return self.conv.conv.add_to(total, x) + self.conv.conv.bias
+
+    def spread(self, parameter: mx.array) -> mx.array:
+        """The bias, or the matrix (kernel * inputs, outputs), for all outputs of a block at once."""
+        if not self._block:
+            return parameter
+        if parameter.ndim == 1:
+            return mx.tile(parameter, self._block)
+        above = self._block * self._stride - self._history
+        below = self._block * self._stride - self._stride
+        inputs = parameter.shape[0] // self._kernel
+        columns = [
+            mx.pad(parameter, [((above + i) * inputs, (below - i) * inputs), (0, 0)])
+            for i in range(0, self._block * self._stride, self._stride)
+        ]
+        return mx.concatenate(columns, axis=1)
 
 
 class ConvTranspose1d(nn.Module):
@@ -103,14 +145,14 @@ class ConvTranspose1d(nn.Module):
     def __init__(self, inputs: int, outputs: int, stride: int, *, rows: int) -> None:
         """Kernel 2 * stride; ``rows`` of input a frame."""
         super().__init__()
-        self.convtr = _ConvTranspose(Affine(2 * inputs, stride * outputs, rows=rows))
+        self.convtr = _ConvTranspose(Affine(inputs, stride * outputs, rows=rows, parts=2))
         self._outputs = outputs
 
     def __call__(self, x: mx.array, state: ConvState) -> mx.array:
         """(batch, time, inputs) to (batch, time * stride, outputs)."""
-        batch, time, _ = x.shape
-        grouped = self.convtr.convtr(_windows(state.extend(x, 1), time, 2))
-        return grouped.reshape(batch, -1, self._outputs)
+        whole = state.extend(x, 1)
+        grouped = self.convtr.convtr(whole[:, :-1], whole[:, 1:])
+        return grouped.reshape(x.shape[0], -1, self._outputs)
 
 
 class DepthwiseUpsample(nn.Module):
@@ -154,7 +196,16 @@ def depthwise_taps(weight: mx.array) -> mx.array:
     return weight.reshape(channels, 2, kernel // 2)[:, ::-1].transpose(1, 2, 0)
 
 
-def _windows(x: mx.array, steps: int, kernel: int, stride: int = 1, dilation: int = 1) -> mx.array:
+def _outputs_a_block(outputs: int, kernel: int, stride: int, dilation: int, rows: int) -> int:
+    # 0: no blocks.
+    if kernel == 2 * stride:
+        return 1
+    if kernel != 3 * stride or dilation != 1 or rows < _MANY_ROWS:
+        return 0
+    return max(2, _LEAST_OUTPUTS // outputs)
+
+
+def _windows(x: mx.array, steps: int, kernel: int, stride: int, dilation: int) -> mx.array:
     # (batch, steps, kernel * channels): what each output sees, oldest first.
     if kernel == 1:
         return x

@@ -13,13 +13,19 @@ _EXP2M1 = (0.6931471880, 0.2402234894, 0.0555035710, 0.0096663737, 0.0013390867)
 """(2^f - 1) / f for |f| <= 1/2 as a polynomial, lowest first: least squares at Chebyshev nodes."""
 
 
+_MANY = 16_384
+"""Values from which the many short steps of the polynomial cost less than the exponentials."""
+
+
 def elu(x: mx.array) -> mx.array:
-    """ELU with alpha 1 of float32; any shape. Within 2e-7 of the exact value."""
-    return _by_polynomial(x) if on_cpu() else mx.maximum(x, mx.expm1(mx.minimum(x, 0.0)))
+    """ELU with alpha 1 of float32; any shape. Within 2.4e-7 of the exact value."""
+    if x.size >= _MANY and on_cpu():
+        return _by_polynomial(x)
+    return mx.maximum(x, mx.expm1(mx.minimum(x, 0.0)))
 
 
 def _by_polynomial(x: mx.array) -> mx.array:
-    # MLX computes exponentials one by one on a CPU, but sums and products in vectors: this takes half the time.
+    # On a CPU, MLX computes exponentials one by one, but sums and products in vectors: half the time.
     y = mx.minimum(mx.maximum(x, _LOWEST), 0.0) * _LOG2_E
     rounded = y + _ROUNDER
     f = y - (rounded - _ROUNDER)

@@ -30,10 +30,12 @@ class ResidualBlock(nn.Module):
 
     def __call__(self, x: mx.array, state: ConvState) -> mx.array:
         """(batch, time, channels) to the same."""
+        *before, last = self.block
+        assert isinstance(last, Conv1d)
         y = x
-        for layer in self.block:
+        for layer in before:
             y = layer(y, state)
-        return x + y
+        return last.residual(x, y)
 
 
 Layer = Elu | Conv1d | ConvTranspose1d | ResidualBlock

@@ -15,7 +15,7 @@ class Place:
     slot: int
     """Ring slot of its first position; the others follow without a wrap."""
     turns: mx.array
-    """Rotary embedding, complex (chunk, 3 * dim / 2): a turn for each pair of queries and keys, 1 for values."""
+    """Rotary embedding, complex (chunk, 3 * dim / 2): how each pair of queries and keys turns; 1 for values."""
     mask: mx.array
     """Added to the scores, (chunk, slots): 0 where a query sees a slot, else minus infinity."""
 
