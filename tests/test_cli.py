@@ -111,6 +111,8 @@ def test_the_engine_process_does_not_load_the_command_line() -> None:
         ["bench", "--parts", "codec,lmm"],
         ["run", "--trace"],
         ["run", "--trace", "nowhere/trace.json"],
+        ["talk", "in.wav", "out.wav", "--trace", "./in.wav"],
+        ["talk", "in.wav", "out.wav", "--trace", "out.wav"],
         ["config", "chekc"],
     ],
 )

@@ -86,3 +86,20 @@ def test_a_file_that_cannot_be_written_is_told_before_the_talk(tmp_path: Path) -
     path = tmp_path / "nowhere" / "trace.json"
     with pytest.raises(UsageError, match="name another file with --trace"), written(path, no_clock):
         raise AssertionError("the talk began")
+
+
+@pytest.mark.parametrize("text", ["RIFF a recording", "mqtt: {host: home}"])
+def test_a_file_that_is_no_trace_is_never_overwritten(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "valuable"
+    path.write_text(text)
+    with pytest.raises(UsageError, match="this is no trace, and would be lost"), written(path, no_clock):
+        raise AssertionError("the talk began")
+    assert path.read_text() == text
+
+
+def test_an_earlier_trace_is_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "trace.json"
+    for _ in range(2):
+        with written(path, no_clock) as tracer:
+            tracer.span(Track.MIXER, "mixer", 0.0, 1.0)
+    assert len(spans(read_trace(path), "mixer")) == 1

@@ -34,6 +34,7 @@ class Track(Enum):
 
 
 _PROCESSES = ("speaker", "engine")
+_REMEDY = "name another file with --trace"
 
 
 class Tracer:
@@ -86,12 +87,14 @@ class Tracer:
         }
 
     def write(self, path: Path) -> None:
-        """Write everything so far. Raises UsageError."""
+        """Write everything so far, in place of an earlier trace and of nothing else. Raises UsageError."""
         try:
+            if not _may_go(path):
+                raise UsageError("this is no trace, and would be lost", where=str(path), remedy=_REMEDY)
             path.write_text(json.dumps(self.document()) + "\n", encoding="utf-8")
         except OSError as error:
             what = f"the trace cannot be written: {error.strerror}"
-            raise UsageError(what, where=str(path), remedy="name another file with --trace") from error
+            raise UsageError(what, where=str(path), remedy=_REMEDY) from error
 
     def _add(self, begin: float, end: float, event: dict[str, Any]) -> None:
         self._added += 1
@@ -110,6 +113,14 @@ def written(path: Path, clock: Clock) -> Iterator[Tracer]:
         yield tracer
     finally:
         tracer.write(path)
+
+
+def _may_go(path: Path) -> bool:
+    """Whether nothing but a trace, or another JSON object, would be lost there."""
+    if not path.is_file():
+        return True
+    with path.open("rb") as file:
+        return file.read(1) in (b"", b"{")
 
 
 def _place(track: Track) -> dict[str, int]:

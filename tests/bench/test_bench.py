@@ -1,6 +1,8 @@
 """The benchmark itself, small: through the command line, with a tiny model."""
 
 import json
+import signal
+import tempfile
 import time
 from pathlib import Path
 
@@ -83,3 +85,28 @@ def test_a_folder_that_cannot_be_made_is_told_before_anything_is_measured(
     (tmp_path / "file").write_text("")
     assert main(["bench", "--out", str(tmp_path / "file" / "out")]) == 2
     assert "name another folder with --out" in capsys.readouterr().err
+
+
+def test_a_folder_made_in_vain_is_removed_again(tmp_path: Path) -> None:
+    out = tmp_path / "figures" / "today"
+    assert main(["bench", "--parts", "lm", "--model", str(tmp_path / "nothing"), "--out", str(out)]) == 69
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_was_there_stays(tmp_path: Path) -> None:
+    assert main(["bench", "--parts", "lm", "--model", str(tmp_path / "no"), "--out", str(tmp_path)]) == 69
+    assert tmp_path.is_dir()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_run_that_is_stopped_leaves_no_model_and_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    def stopped(*_arguments: object) -> None:
+        assert len(list(tmp_path.iterdir())) == 2, "the models' folder and that of the figures"
+        signal.raise_signal(number)
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr("moshi_speaker.bench.run.time_wake", stopped)
+    assert main(["bench", "--parts", "wake", "--out", str(tmp_path / "figures")]) == 130
+    assert list(tmp_path.iterdir()) == []

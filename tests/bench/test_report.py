@@ -59,6 +59,7 @@ def test_a_list_that_is_none_is_refused_in_one_line(tmp_path: Path, text: str, c
         read_times(path)
     assert str(caught.value).startswith(f"{path}: ")
     assert "\n" not in str(caught.value)
+    assert "  " not in str(caught.value)
 
 
 def test_a_list_that_is_not_there_is_told(tmp_path: Path) -> None:

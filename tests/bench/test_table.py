@@ -36,3 +36,12 @@ def test_what_has_no_row_is_said_in_a_line() -> None:
     assert said[0].startswith("Chip, 4 cores")
     assert any("5.0 % of a core and 90 MB" in line for line in said)
     assert said[-1] == "left out: wake: no wake word"
+
+
+def test_on_a_narrow_screen_every_figure_is_still_there() -> None:
+    screen = StringIO()
+    Console(file=screen, width=60).print(times_table(report()))
+    assert "…" not in screen.getvalue()
+    assert all(
+        figure in screen.getvalue() for figure in ("20.0", "20.9", "19.0", "21.0", "median", "of 80 ms")
+    )

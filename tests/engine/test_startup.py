@@ -31,6 +31,7 @@ class Machine:
     frame_s: dict[str, float]
     """Seconds a frame, by model."""
     missing: tuple[str, ...] = ()
+    bound: float = 0.8
     now: float = 0.0
     loaded: list[ModelSettings] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
@@ -46,6 +47,7 @@ class Machine:
 
     def start(self, source: str, too_slow: TooSlow) -> Started:
         engine = EngineSettings(warmup_frames=2, benchmark_frames=3, too_slow=too_slow)
+        engine = engine.model_copy(update={"max_realtime_factor": self.bound})
         model = ModelSettings(source=source, revision="v1", seed=7)
         return start_up(Configure(model, engine), self.load, self.told.append, lambda: self.now)
 
@@ -109,7 +111,12 @@ def test_the_one_that_would_fit_may_be_two_steps_down() -> None:
 def test_a_machine_that_is_too_slow_for_all_of_them_is_told_what_it_takes() -> None:
     line = refusal(Machine({Q8: 0.8}), Q8, "refuse")
     assert f"a frame takes 10.00 of its 80 ms, 0.8 may be used; {Q4} would still take about 6." in line
-    assert "GB/s" in line and "engine.too_slow: warn" in line
+    assert "needs 102 GB/s of memory, as Apple's Pro, Max" in line and "engine.too_slow: warn" in line
+
+
+def test_a_bound_that_no_chip_keeps_is_not_said_to_be_kept_by_some() -> None:
+    line = refusal(Machine({Q4: 0.8}, bound=0.01), Q4, "refuse")
+    assert "GB/s of memory, or a smaller model of your own" in line
 
 
 @pytest.mark.parametrize("too_slow", ["refuse", "degrade"])

@@ -40,14 +40,17 @@ def watch_idle(model: str, seconds: float) -> Idle:
     """Run the whole speaker in a process of its own and watch it. Raises SpeakerError."""
     root = str(Path(moshi_speaker.__file__).parents[1])
     path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
-    done = subprocess.run(
-        [sys.executable, "-m", "moshi_speaker.bench.idle", model, str(seconds)],
-        env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        timeout=START_LIMIT_S + SETTLE_S + seconds,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "moshi_speaker.bench.idle", model, str(seconds)],
+            env={**os.environ, "PYTHONPATH": path},
+            capture_output=True,
+            text=True,
+            timeout=START_LIMIT_S + SETTLE_S + seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise MissingPartError(f"the speaker was not ready within {START_LIMIT_S:g} s") from None
     try:
         return _IDLE.validate_json(done.stdout)
     except ValidationError:

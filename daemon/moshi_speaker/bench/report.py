@@ -126,7 +126,8 @@ def read_times(path: Path) -> list[Times]:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"no list of times: {place} {first['msg']}", where=str(path)) from error
+        what = ": ".join(filter(None, ("no list of times", place, first["msg"])))
+        raise UsageError(what, where=str(path)) from error
     counts = {times.part: len(times.times_ms) for times in found}
     for times in found:
         if len(times.times_ms) != counts[times.part]:

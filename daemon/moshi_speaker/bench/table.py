@@ -31,7 +31,7 @@ SPAN = 100
 def times_table(report: Report) -> Table:
     """Every part with its times."""
     table = Table(title="Milliseconds of", title_justify="left")
-    table.add_column("part", no_wrap=True)
+    table.add_column("part")  # on a narrow screen it gives way, never a figure
     for name in ("median", "95 %", "min", "max", "of 80 ms"):
         table.add_column(name, justify="right", no_wrap=True)
     for times in report.times:
@@ -45,7 +45,7 @@ def times_table(report: Report) -> Table:
 def peers_table(report: Report) -> Table:
     """Other programs beside ours, from runs in turns, fastest first."""
     table = Table(title="Beside others, in turns: milliseconds of", title_justify="left")
-    table.add_column("program", no_wrap=True)
+    table.add_column("program")
     for name in ("median", "min", "max", "ours is"):
         table.add_column(name, justify="right", no_wrap=True)
     ratio = {(part, who): found.median for part, who, found in report.comparisons()}

@@ -161,7 +161,7 @@ async def _talk(speaker: Speaker, room: RoomDevice, watch: Watch, ready: Ready, 
         try:
             await asyncio.wait_for(watch.caught_up.wait(), LIMIT_S)
         except TimeoutError:
-            raise SpeakerError(f"the wake word brought no talk within {LIMIT_S:g} s") from None
+            raise SpeakerError(f"the wake word brought no talk that caught up within {LIMIT_S:g} s") from None
         watch.caught_up.clear()
         speaker.emit(StopRequested())
 

@@ -2,8 +2,11 @@
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +14,7 @@ import typer
 from moshi_speaker.cli import logs
 from moshi_speaker.cli.console import complain, say, show
 from moshi_speaker.cli.options import ModelOption
+from moshi_speaker.cli.stopping import interruptible
 from moshi_speaker.errors import MissingPartError, UsageError
 
 if TYPE_CHECKING:
@@ -55,11 +59,12 @@ def bench(
 
     now = datetime.now().astimezone()
     options = run.Options(parts=run.parse_parts(parts), model=model, frames=frames, steps=long, peers=peers)
-    folder = _folder(out or Path("bench-out") / f"{now:%Y-%m-%d-%H%M%S}")
-    report = run.run(
-        options, taken_at=now.isoformat(timespec="seconds"), clock=time.perf_counter, say=complain
-    )
-    written = _write(report, folder)
+    place = out or Path("bench-out") / f"{now:%Y-%m-%d-%H%M%S}"
+    with interruptible(), _folder(place) as folder:
+        report = run.run(
+            options, taken_at=now.isoformat(timespec="seconds"), clock=time.perf_counter, say=complain
+        )
+        written = _write(report, folder)
     if as_json:
         say(report.to_json())
     else:
@@ -78,12 +83,21 @@ def _print(report: "Report") -> None:
         say(line)
 
 
-def _folder(folder: Path) -> Path:
+@contextmanager
+def _folder(folder: Path) -> Iterator[Path]:
+    """A folder that can be written, found out before minutes are spent; one made in vain goes again."""
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+        yield folder
     except OSError as error:
         raise _unwritable(folder, error) from error
-    return folder
+    finally:
+        with suppress(OSError):  # a folder with something in it stays, and those above it
+            for place in made:
+                place.rmdir()
 
 
 def _write(report: "Report", folder: Path) -> list[Path]:

@@ -1,9 +1,8 @@
 """The commands that hear and speak: run, demo, talk, devices."""
 
-import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +11,8 @@ import typer
 from moshi_speaker.cli import logs
 from moshi_speaker.cli.console import complain, say
 from moshi_speaker.cli.options import ConfigOption, Level, LevelOption, ModelOption, settings_of
-from moshi_speaker.errors import DeviceError
+from moshi_speaker.cli.stopping import interruptible
+from moshi_speaker.errors import DeviceError, UsageError
 
 if TYPE_CHECKING:
     from moshi_speaker.audio.selection import Direction
@@ -32,17 +32,8 @@ TraceOption = Annotated[
 @contextmanager
 def _until_stopped() -> Iterator[None]:
     """Ctrl-C, SIGTERM and a closed terminal end the block in peace, also before it has handlers itself."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
-    for number, handler in before.items():
-        if handler is not signal.SIG_IGN:  # as ``nohup`` leaves it
-            signal.signal(number, signal.default_int_handler)
-    try:
+    with suppress(KeyboardInterrupt), interruptible():
         yield
-    except KeyboardInterrupt:
-        pass
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _broker(text: str) -> tuple[str, int | None]:
@@ -107,6 +98,8 @@ def talk(
     trace: TraceOption = None,
 ) -> None:
     """Let Moshi answer a sound file; its voice goes to a file, its timed words to the screen."""
+    if trace is not None and trace.resolve() in (sound_in.resolve(), sound_out.resolve()):
+        raise UsageError("a file of sound is no place for the trace", where=str(trace), remedy="name another")
     settings = settings_of(config)
     from moshi_speaker import offline
     from moshi_speaker.tracing import written

@@ -14,6 +14,9 @@ from moshi_speaker.engine.protocol import FRAME_SAMPLES
 from moshi_speaker.errors import CheckpointError, TooSlowError
 from moshi_speaker.settings import EngineSettings
 
+LEAST_PRO_GB_S = 150.0
+"""Memory bandwidth, as published, of the slowest of Apple's Pro chips, M3 Pro."""
+
 Tell = Callable[[str], None]
 """Hears in one line what the start is busy with."""
 Clock = Callable[[], float]
@@ -99,8 +102,9 @@ def _verdict(source: str, frame_ms: float, bound: float) -> tuple[TooSlowError, 
     for name, estimate in estimates[-1:]:
         what += f"; {name} would still take about {estimate:.2f}"
     needed = least_bandwidth(bound) / 1e9
+    have = ", as Apple's Pro, Max and Ultra chips and NVIDIA cards have" if needed <= LEAST_PRO_GB_S else ""
     remedy = (
-        f"Moshi needs {needed:.0f} GB/s of memory, as Apple's Pro, Max and Ultra chips and NVIDIA cards have,"
-        " or a smaller model of your own; engine.too_slow: warn tries it all the same"
+        f"Moshi needs {needed:.0f} GB/s of memory{have}, or a smaller model of your own;"
+        " engine.too_slow: warn tries it all the same"
     )
     return TooSlowError(what, where=source, remedy=remedy), None
