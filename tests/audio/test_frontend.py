@@ -132,6 +132,16 @@ def test_the_echo_canceller_gets_what_was_played_hop_by_hop(tone: Tone) -> None:
     assert np.allclose(sinks.pcm(), near, atol=1e-6)
 
 
+def test_without_a_canceller_what_was_played_is_forgotten(tone: Tone) -> None:
+    sinks = Sinks()
+    sinks.far_end.put(tone(300, 0.4))
+    sinks.front_end.start()
+    sinks.hear(tone(1000, 0.08), 100.0)
+    sinks.front_end.stop()
+    assert len(sinks.far_end) == 0
+    assert sinks.far_end.underflow == 0
+
+
 def test_the_thread_sleeps_until_a_frame_is_whole(tone: Tone) -> None:
     sinks = Sinks()
     taken: list[int] = []

@@ -1,8 +1,7 @@
 """From the wake word to the first sound and to Moshi, through PyAudio and a virtual sound card.
 
 ``python -m tests.bench.wake_latency`` says the wake word a few times. Times count from the moment at which
-the last sample was captured that the detector needed; an outside view is what the loudspeaker's monitor
-recorded.
+the last sample was captured that the detector needed, by the stamps of the speaker's own microphone.
 """
 
 import argparse
