@@ -45,7 +45,7 @@ class Affine(nn.Module):
 
     def _parts(self) -> list[mx.array]:
         count = self.weight.shape[0]
-        return mx.split(self.weight, count) if count > 1 else [self.weight]
+        return [self.weight] if count == 1 else [self.weight[i : i + 1] for i in range(count)]
 
 
 def _add_products(total: mx.array, xs: Sequence[mx.array], matrices: list[mx.array]) -> mx.array:

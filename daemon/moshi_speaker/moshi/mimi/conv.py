@@ -86,7 +86,7 @@ class Conv1d(nn.Module):
         bias: bool = True,
         edge: bool = False,
     ) -> None:
-        """``rows`` of output a frame; ``edge``: streams begin with copies of their first column, not zeros."""
+        """``rows`` of output a frame; ``edge``: streams begin with copies of the first column, not zeros."""
         super().__init__()
         self._outputs = outputs
         self._kernel = kernel

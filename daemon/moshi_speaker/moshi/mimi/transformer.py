@@ -12,10 +12,8 @@ import mlx.nn as nn
 from moshi_speaker.moshi.device import on_cpu
 from moshi_speaker.moshi.mimi.affine import Affine
 from moshi_speaker.moshi.mimi.config import MimiConfig
+from moshi_speaker.moshi.mimi.norm import Norm
 from moshi_speaker.moshi.mimi.window import Place, Window
-
-LAYER_NORM_EPS = 1e-5
-"""Of Mimi's norms (moshi-spec §1.1)."""
 
 
 class TransformerState:
@@ -25,9 +23,9 @@ class TransformerState:
         """For chunks of at most so many positions; longer ones are cut."""
         self.window = Window(config, chunk)
         heads = config.transformer.num_heads
-        shape = (batch, 2, heads, self.window.slots, config.seanet.dimension // heads)
+        shape = (2, batch, heads, self.window.slots, config.seanet.dimension // heads)
         self.rings = [mx.zeros(shape) for _ in range(config.transformer.num_layers)]
-        """One a layer: keys and values, (batch, 2, heads, slots, head_dim)."""
+        """One a layer: keys and values, (2, batch, heads, slots, head_dim)."""
 
 
 class Layer(nn.Module):
@@ -43,25 +41,20 @@ class Layer(nn.Module):
         self.linear1 = Affine(dim, hidden, rows=rows)
         self.linear2 = Affine(hidden, dim, rows=rows, bias=False)
         self._heads = config.transformer.num_heads
+        self._norm = Norm(dim)
 
     def __call__(self, x: mx.array, ring: mx.array, place: Place) -> tuple[mx.array, mx.array]:
         """(batch, time, dim) and a ring to the same two, one layer further."""
-        packed = mx.view(self.in_proj(normalize(x)), mx.complex64) * place.turns
+        packed = mx.view(self.in_proj(self._norm(x)), mx.complex64) * place.turns
         batch, time, dim = x.shape
-        queries, keys, values, ring = self._remember(mx.view(packed, mx.float32), ring, place.slot)
+        apart = mx.view(packed, mx.float32).reshape(batch, time, 3, self._heads, -1).transpose(2, 0, 3, 1, 4)
+        queries, new = mx.split(apart, [1])
+        ring[:, :, :, place.slot : place.slot + time] = new
+        keys, values = mx.split(ring, 2)
         attended = attend(queries, keys, values, place.mask)
-        x = self.out_proj.add_to(x, attended.swapaxes(1, 2).reshape(batch, time, dim))
-        inner = self.linear1(normalize(x))
+        x = self.out_proj.add_to(x, attended.swapaxes(2, 3).reshape(batch, time, dim))
+        inner = self.linear1(self._norm(x))
         return self.linear2.add_to(x, inner + inner * mx.erf(inner)), ring
-
-    def _remember(
-        self, packed: mx.array, ring: mx.array, slot: int
-    ) -> tuple[mx.array, mx.array, mx.array, mx.array]:
-        # (batch, time, 3 * dim) to queries, all keys, all values, and the ring with the new ones in it.
-        batch, time, _ = packed.shape
-        apart = packed.reshape(batch, time, 3, self._heads, -1).transpose(0, 2, 3, 1, 4)
-        ring[:, :, :, slot : slot + time] = apart[:, 1:]
-        return apart[:, 0], ring[:, 0], ring[:, 1], ring
 
 
 class Transformer(nn.Module):
@@ -86,20 +79,15 @@ class Transformer(nn.Module):
         return x
 
 
-def normalize(x: mx.array) -> mx.array:
-    """LayerNorm without gain and offset over the last axis, any shape."""
-    if not on_cpu():
-        return mx.fast.layer_norm(x, None, None, LAYER_NORM_EPS)
-    # MLX takes three times as many steps on a CPU.
-    centred = x - mx.mean(x, axis=-1, keepdims=True)
-    variance = mx.mean(mx.square(centred), axis=-1, keepdims=True)
-    return centred * mx.rsqrt(variance + LAYER_NORM_EPS)
-
-
 def attend(queries: mx.array, keys: mx.array, values: mx.array, mask: mx.array) -> mx.array:
-    """Attention with scaled queries, (batch, heads, time, head_dim), over (batch, heads, slots, head_dim)."""
+    """Attention with scaled queries, (1, batch, heads, time, head_dim).
+
+    Keys and values are (1, batch, heads, slots, head_dim), the mask (time, slots). The first axis is what
+    is left of the one that tells queries, keys and values apart.
+    """
     if not on_cpu():
-        return mx.fast.scaled_dot_product_attention(queries, keys, values, scale=1.0, mask=mask)
+        seen = mx.fast.scaled_dot_product_attention(queries[0], keys[0], values[0], scale=1.0, mask=mask)
+        return seen[None]
     scores = mx.addmm(mask, queries, keys.swapaxes(-1, -2))
     return mx.softmax(scores, axis=-1) @ values
 

@@ -15,7 +15,7 @@ class Place:
     slot: int
     """Ring slot of its first position; the others follow without a wrap."""
     turns: mx.array
-    """Rotary embedding, complex (chunk, 3 * dim / 2): how each pair of queries and keys turns; 1 for values."""
+    """Rotary embedding, complex (1, chunk, 3 * dim / 2): turns of pairs of queries and keys, 1 for values."""
     mask: mx.array
     """Added to the scores, (chunk, slots): 0 where a query sees a slot, else minus infinity."""
 
@@ -55,7 +55,7 @@ class Window:
         turns = np.exp(1j * np.outer(positions, self._frequencies))
         rotated = np.broadcast_to(turns[:, None], (len(positions), 2 * self._heads, turns.shape[1]))
         kept = np.ones((len(positions), self._heads, turns.shape[1]))
-        return mx.array(np.concatenate([rotated, kept], axis=1).reshape(len(positions), -1), mx.complex64)
+        return mx.array(np.concatenate([rotated, kept], axis=1).reshape(1, len(positions), -1), mx.complex64)
 
     def _mask(self, positions: np.ndarray[tuple[int], np.dtype[np.int_]]) -> mx.array:
         newest = positions[-1]
