@@ -60,8 +60,9 @@ def test_the_narrowest_limit_counts(files: dict[str, str], cores: int, tmp_path:
 def test_an_engine_is_told_its_blas_and_its_threads() -> None:
     assert environment(EngineSettings(), cores=2) == {
         "MOSHI_SPEAKER_BLAS": "auto",
-        "MOSHI_SPEAKER_THREADS": "2",
+        "MOSHI_SPEAKER_THREADS": "1",
     }
+    assert environment(EngineSettings(), cores=1)["MOSHI_SPEAKER_THREADS"] == "1"
     assert environment(EngineSettings(), cores=64)["MOSHI_SPEAKER_THREADS"] == "4"
     assert environment(EngineSettings(blas="builtin", threads=7), cores=2) == {
         "MOSHI_SPEAKER_BLAS": "builtin",

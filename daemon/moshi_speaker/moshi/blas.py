@@ -14,7 +14,7 @@ from dataclasses import dataclass
 WISH = "MOSHI_SPEAKER_BLAS"
 """Environment variable: auto, openblas, blis or builtin; unset: auto."""
 THREADS = "MOSHI_SPEAKER_THREADS"
-"""Environment variable: how many threads products may use; unset: the library's own choice."""
+"""Environment variable: how many threads products may use; unset: 1 of BLIS, OpenBLAS's own choice."""
 SPIN_COUNT = 20_000
 """Turns that an idle thread of OpenMP waits for the next product before it sleeps: some 0.1 ms.
 
@@ -93,7 +93,7 @@ def _candidates(wish: str) -> Iterator[tuple[str, ctypes.CDLL]]:
 
 def _blis(library: ctypes.CDLL, threads: int | None) -> BlasReport:
     # Its variant with plain threads starts and joins them for each product, which costs more than it brings.
-    used = (threads or len(os.sched_getaffinity(0))) if hasattr(library, "GOMP_parallel") else 1
+    used = (threads or 1) if hasattr(library, "GOMP_parallel") else 1
     library.bli_thread_set_num_threads(ctypes.c_int64(used))
     library.bli_info_get_version_str.restype = ctypes.c_char_p
     return BlasReport("BLIS", library.bli_info_get_version_str().decode(), used)
