@@ -12,6 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from moshi_speaker.cli import INTERRUPTED
+from moshi_speaker.cli.stopping import interruptible
 from moshi_speaker.errors import UsageError
 from tests.bench.peers.contestants import CODECS, LANGUAGE_MODELS
 from tests.bench.peers.environments import ENVIRONMENTS, python_of
@@ -32,21 +34,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--no-peers", action="store_true", help="leave the other programs out")
     options, rest = parser.parse_known_args(arguments)
     bench = [sys.executable, "-m", "moshi_speaker", "bench", *rest]
-    if options.no_peers:
+    try:
+        with interruptible():
+            return measure(bench, peers=not options.no_peers)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def measure(bench: list[str], *, peers: bool) -> int:
+    """Run the benchmark, after the comparison with ``peers``; its exit code."""
+    if not peers:
         return subprocess.run(bench, check=False).returncode
     with TemporaryDirectory(prefix="moshi-speaker-peers-") as folder:
         usable = installed(ENVIRONMENTS)
         found = [times for part in ENTRIES for times in compared(part, usable, Path(folder))]
         if found:
-            peers = Path(folder) / "peers.json"
-            peers.write_text(json.dumps(found))
-            bench += ["--peers", str(peers)]
+            path = Path(folder) / "peers.json"
+            path.write_text(json.dumps(found))
+            bench = [*bench, "--peers", str(path)]
         return subprocess.run(bench, check=False).returncode
 
 
 def compared(part: str, usable: Collection[str], folder: Path) -> list[Any]:
     """Times of one part of the work by everybody; empty, and told why, where that is not possible."""
-    others = [entry for entry in ENTRIES[part] if entry.environment in usable]
+    others = []
+    for entry in ENTRIES[part]:
+        if entry.environment in usable and entry.handicap:
+            say(f"left out: {entry.who}: {entry.handicap}")
+        elif entry.environment in usable:
+            others.append(entry)
     if not others:
         return []
     say(f"{part}: ours beside {', '.join(entry.who for entry in others)}; this takes minutes")

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 import moshi_speaker
 from moshi_speaker.errors import UsageError
 from tests.bench import __main__ as make_bench
+from tests.bench.peers.contestants import CODECS, LANGUAGE_MODELS
 from tests.bench.peers.environments import ENVIRONMENTS
 
 COMPARE = """
@@ -124,3 +127,27 @@ def test_the_comparison_is_where_make_bench_looks_for_it() -> None:
     command = [sys.executable, str(make_bench.COMPARE), "--help"]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
     assert all(option in done.stdout for option in ("--part", "--json", "--who"))
+
+
+def test_who_would_be_handicapped_is_left_out_and_told(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    slow = replace(LANGUAGE_MODELS[1], preload="libno-such.so.0")
+    monkeypatch.setitem(make_bench.ENTRIES, "lm", (LANGUAGE_MODELS[0], slow, LANGUAGE_MODELS[2]))
+    compare_with(COMPARE, tmp_path, monkeypatch)
+    assert make_bench.main([]) == 3
+    assert isinstance(bench.peers, list)
+    assert [times["who"] for times in bench.peers if times["part"] == "lm"] == ["moshi_mlx"]
+    assert "left out: moshi_mlx, float32: there is no libno-such.so.0" in capfd.readouterr().err
+
+
+def test_every_other_program_with_openblas_says_so() -> None:
+    fast = {entry.who for entry in (*CODECS, *LANGUAGE_MODELS) if entry.preload}
+    assert fast == {"moshi_mlx + OpenBLAS", "moshi_mlx, float32"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_end_from_outside_is_no_traceback(number: signal.Signals, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subprocess, "run", lambda command, check: signal.raise_signal(number))
+    assert make_bench.main(["--no-peers"]) == 130

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from moshi_speaker.bench.report import OURS, read_times
+from moshi_speaker.cli import INTERRUPTED
 from moshi_speaker.errors import SpeakerError
 from tests.bench.peers import findings
 from tests.bench.peers.alternation import Session, alternate
@@ -72,6 +73,8 @@ def main() -> int:
     except SpeakerError as error:
         notes.print(f"compare: {error}", highlight=False)
         return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
     for line in findings.agreement(session):
         notes.print(line, highlight=False)
     Console(width=None if sys.stdout.isatty() else 110).print(findings.table(found))

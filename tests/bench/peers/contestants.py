@@ -1,7 +1,8 @@
 """Who takes part, and how each is started."""
 
+import ctypes
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.peers.environments import python_of
@@ -31,8 +32,24 @@ class Entry:
     """Frames whose results are compared."""
     options: tuple[str, ...] = ()
     """After the weights and the input."""
-    variables: dict[str, str] = field(default_factory=dict)
-    """Of its process's environment."""
+    preload: str = ""
+    """Library loaded ahead of all others in its process, on Linux."""
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """Of its process's environment."""
+        return {"LD_PRELOAD": self.preload} if self.preload and sys.platform == "linux" else {}
+
+    @property
+    def handicap(self) -> str:
+        """Why it would be slower than it can be: the loader only warns of a library that is not there."""
+        if not self.variables:
+            return ""
+        try:
+            ctypes.CDLL(self.preload)
+        except OSError:
+            return f"there is no {self.preload}"
+        return ""
 
     def command(self, weights: Path, given: Path) -> list[str]:
         """Starts it."""
@@ -41,15 +58,13 @@ class Entry:
         return [str(python), "-m", module, str(weights), str(given), *self.options]
 
 
-_OPENBLAS = {"LD_PRELOAD": "libopenblas.so.0"} if sys.platform == "linux" else {}
+_OPENBLAS = "libopenblas.so.0"
 
 CODECS = (
     Entry("moshi-speaker", "codec_ours", ways=("in turn", "together")),
     Entry("rustymimi", "codec_rustymimi", "moshi_mlx", frames=12),
     Entry("PyTorch", "codec_torch", "torch", frames=8),
-    Entry(
-        "moshi_mlx + OpenBLAS", "codec_mlx", "moshi_mlx", variables=_OPENBLAS, frames=4, warmup=1, checked=4
-    ),
+    Entry("moshi_mlx + OpenBLAS", "codec_mlx", "moshi_mlx", preload=_OPENBLAS, frames=4, warmup=1, checked=4),
     Entry("moshi_mlx", "codec_mlx", "moshi_mlx", frames=2, warmup=1, checked=4),
     Entry(THE_MACHINE, "machine", options=("codec",), frames=10),
 )
@@ -57,7 +72,16 @@ CODECS = (
 
 LANGUAGE_MODELS = (
     Entry("moshi-speaker", "lm_ours", frames=3, warmup=1, checked=4),
-    Entry("moshi_mlx, float32", "lm_mlx", "moshi_mlx", options=("float32",), frames=2, warmup=1, checked=4),
+    Entry(
+        "moshi_mlx, float32",
+        "lm_mlx",
+        "moshi_mlx",
+        options=("float32",),
+        preload=_OPENBLAS,
+        frames=2,
+        warmup=1,
+        checked=4,
+    ),
     Entry("moshi_mlx", "lm_mlx", "moshi_mlx", frames=1, warmup=0, checked=2),
     Entry(THE_MACHINE, "machine", options=("lm step",), frames=4, warmup=1),
 )
