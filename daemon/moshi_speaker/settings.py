@@ -106,7 +106,7 @@ class EngineSettings(Section):
     """Which library multiplies matrices on a Linux CPU: openblas, blis, the one built into MLX, or auto
     for the fastest that is installed."""
     threads: Annotated[int, Field(ge=1, le=1024)] | None = None
-    """Threads of the engine on a CPU. Empty: one less than the cores it may use, 1 to 4."""
+    """Threads of the engine on a CPU, at most the cores it may use. Empty: one less than those, 1 to 4."""
 
 
 class AudioSettings(Section):

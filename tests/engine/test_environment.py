@@ -64,7 +64,11 @@ def test_an_engine_is_told_its_blas_and_its_threads() -> None:
     }
     assert environment(EngineSettings(), cores=1)["MOSHI_SPEAKER_THREADS"] == "1"
     assert environment(EngineSettings(), cores=64)["MOSHI_SPEAKER_THREADS"] == "4"
-    assert environment(EngineSettings(blas="builtin", threads=7), cores=2) == {
+    assert environment(EngineSettings(blas="builtin", threads=7), cores=8) == {
         "MOSHI_SPEAKER_BLAS": "builtin",
         "MOSHI_SPEAKER_THREADS": "7",
     }
+
+
+def test_an_engine_gets_no_more_threads_than_cores_whatever_is_wished() -> None:
+    assert environment(EngineSettings(threads=1000), cores=2)["MOSHI_SPEAKER_THREADS"] == "2"

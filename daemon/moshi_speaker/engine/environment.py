@@ -19,8 +19,12 @@ made a whole frame a quarter slower on two cores.
 
 
 def environment(settings: EngineSettings, cores: int) -> dict[str, str]:
-    """The variables for an engine; ``cores``: how many it may use."""
-    return {BLAS: settings.blas, THREADS: str(settings.threads or max(1, min(cores - 1, MOST_THREADS)))}
+    """The variables for an engine; ``cores``: how many it may use.
+
+    Threads beyond them wait for each other instead of computing: with a thousand an engine hangs.
+    """
+    unasked = max(1, min(cores - 1, MOST_THREADS))
+    return {BLAS: settings.blas, THREADS: str(min(cores, settings.threads or unasked))}
 
 
 def usable_cores(root: Path = Path("/")) -> int:
