@@ -20,6 +20,8 @@ from tests.bench.peers.environments import ENVIRONMENTS, python_of
 
 COMPARE = Path(__file__).parent / "peers" / "compare.py"
 """Takes turns with the peers."""
+GRACE_S = 3.0
+"""Seconds that a program has to end by itself, before it is told to."""
 ENTRIES = {"codec": CODECS, "lm": LANGUAGE_MODELS}
 """What is compared, and who takes part."""
 
@@ -44,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def measure(bench: list[str], *, peers: bool) -> int:
     """Run the benchmark, after the comparison with ``peers``; its exit code."""
     if not peers:
-        return subprocess.run(bench, check=False).returncode
+        return run(bench)
     with TemporaryDirectory(prefix="moshi-speaker-peers-") as folder:
         usable = installed(ENVIRONMENTS)
         found = [times for part in ENTRIES for times in compared(part, usable, Path(folder))]
@@ -52,7 +54,7 @@ def measure(bench: list[str], *, peers: bool) -> int:
             path = Path(folder) / "peers.json"
             path.write_text(json.dumps(found))
             bench = [*bench, "--peers", str(path)]
-        return subprocess.run(bench, check=False).returncode
+        return run(bench)
 
 
 def compared(part: str, usable: Collection[str], folder: Path) -> list[Any]:
@@ -69,12 +71,27 @@ def compared(part: str, usable: Collection[str], folder: Path) -> list[Any]:
     path = folder / f"{part}.json"
     chosen = [argument for entry in others for argument in ("--who", entry.who)]
     command = [sys.executable, str(COMPARE), "--part", part, "--json", str(path), *chosen]
-    if subprocess.run(command, check=False).returncode or not path.exists():
+    if run(command) or not path.exists():
         say(f"left out: {part} beside others; the line above says why")
         return []
     times = json.loads(path.read_text())
     assert isinstance(times, list)
     return times
+
+
+def run(command: Sequence[str]) -> int:
+    """Run a program to its end; its exit code. When we are to stop, it may tidy up before."""
+    process = subprocess.Popen(command)
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        # Ctrl-C reaches it too; what else ends us does not.
+        try:
+            process.wait(GRACE_S)
+        except subprocess.TimeoutExpired:
+            process.terminate()
+            process.wait()
+        raise
 
 
 def installed(environments: Iterable[str]) -> list[str]:

@@ -29,16 +29,16 @@ class Bench:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.arguments: list[str] = []
         self.peers: object = None
-        self._run = subprocess.run
-        monkeypatch.setattr(subprocess, "run", self.run)
+        self._run = make_bench.run
+        monkeypatch.setattr(make_bench, "run", self.run)
 
-    def run(self, command: list[str], *, check: bool) -> "subprocess.CompletedProcess[bytes]":
+    def run(self, command: list[str]) -> int:
         if "bench" not in command:
-            return self._run(command, check=check)
+            return self._run(command)
         self.arguments = command[command.index("bench") + 1 :]
         if "--peers" in command:
             self.peers = json.loads(Path(command[command.index("--peers") + 1]).read_text())
-        return subprocess.CompletedProcess(command, 3)
+        return 3
 
 
 @pytest.fixture(autouse=True)
@@ -149,5 +149,24 @@ def test_every_other_program_with_openblas_says_so() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_end_from_outside_is_no_traceback(number: signal.Signals, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subprocess, "run", lambda command, check: signal.raise_signal(number))
+    monkeypatch.setattr(make_bench, "run", lambda command: signal.raise_signal(number))
     assert make_bench.main(["--no-peers"]) == 130
+
+
+TIDY = """
+import os, pathlib, signal, sys, time
+try:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    os.kill(os.getppid(), signal.SIGINT)
+    time.sleep(60)
+except KeyboardInterrupt:
+    time.sleep(0.6)
+    pathlib.Path(sys.argv[1]).touch()
+"""
+
+
+def test_what_is_interrupted_may_tidy_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(make_bench, "GRACE_S", 0.2)
+    with pytest.raises(KeyboardInterrupt):
+        make_bench.run([sys.executable, "-c", TIDY, str(tmp_path / "tidy")])
+    assert (tmp_path / "tidy").exists()

@@ -8,9 +8,9 @@ from tests.bench.reports import report
 
 
 def lines(table: Table) -> list[list[str]]:
-    """What is printed on a screen of 80 columns: the cells of each row."""
+    """What is printed on a screen of 80 columns, without markup as ``bench`` does: the cells of each row."""
     screen = StringIO()
-    Console(file=screen, width=80).print(table)
+    Console(file=screen, width=80, markup=False).print(table)
     rows = [line for line in screen.getvalue().splitlines() if line.startswith("│")]
     return [[cell.strip() for cell in row.strip("│").split("│")] for row in rows]
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from rich.table import Table
+from rich.text import Text
 
 from moshi_speaker.bench.report import Report, Session, Times
 from moshi_speaker.bench.statistics import by_span, summarize
@@ -51,7 +52,7 @@ def peers_table(report: Report) -> Table:
     ratio = {(part, who): found.median for part, who, found in report.comparisons()}
     for part in dict.fromkeys(times.part for times in report.peers):
         table.add_section()
-        table.add_row(f"[bold]{PARTS.get(part, part)}[/]")
+        table.add_row(Text(PARTS.get(part, part), style="bold"))
         for times in fastest_first(report.peers, part):
             found = times.summary
             ours = ratio.get((part, times.who))
