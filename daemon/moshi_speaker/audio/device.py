@@ -1,6 +1,7 @@
 """The microphone and the loudspeaker through PyAudio: the only module that knows PortAudio."""
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
 
 STALL_SECONDS = 3.0
 """Seconds without a callback after which a stream counts as gone."""
-_ROOM_BLOCKS = 2
-"""Blocks that fit into PortAudio's buffer beside the one it gives: it counts this room as latency, although
-nothing waits there while blocks are fetched in time (measured against another recorder)."""
+_ROOM_BLOCKS = 2 if sys.platform == "linux" else 0
+"""Blocks that fit into PortAudio's buffer on ALSA beside the one it gives: it counts this room as latency,
+although nothing waits there while blocks are fetched in time (measured against another recorder)."""
 _REMEDY = "check that it is connected, not in use by another program, and that this user may use it"
 
 
