@@ -1,6 +1,7 @@
 """Fixtures that several directories need."""
 
 import importlib
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,6 +9,17 @@ import pytest
 
 from tests.mosquitto import Mosquitto
 from tests.room.soundcard import SoundCard, open_soundcard
+
+
+@pytest.fixture(autouse=True)
+def same_logging_afterwards() -> Iterator[None]:
+    """Commands that run in the process of the tests set the log up."""
+    root, ours = logging.getLogger(), logging.getLogger("moshi_speaker")
+    before = (list(root.handlers), root.level, ours.level)
+    yield
+    root.handlers[:] = before[0]
+    root.setLevel(before[1])
+    ours.setLevel(before[2])
 
 
 @pytest.fixture

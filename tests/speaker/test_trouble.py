@@ -82,8 +82,12 @@ async def test_an_engine_that_does_not_start_is_tried_again(settings: Settings) 
 
 async def test_a_model_that_cannot_be_loaded_ends_the_process_with_its_exit_code(settings: Settings) -> None:
     async with Witness(settings) as witness, on_stage(settings, run=False) as stage:
-        stage.prepare_engine().start_error = lost_for_good()
+        engine = stage.prepare_engine()
+        engine.start_error = lost_for_good()
+        engine.may_start.clear()
         stage.run()
+        await witness.until("state", "loading")
+        engine.may_start.set()
         error = await stage.failed()
         assert isinstance(error, CheckpointError)
         assert error.exit_code == 69

@@ -119,8 +119,12 @@ async def test_an_engine_that_is_too_slow_but_may_run_is_a_problem_that_stays(se
 
 async def test_an_engine_that_is_too_slow_ends_the_process_with_its_exit_code(settings: Settings) -> None:
     async with Witness(settings) as witness, on_stage(settings, run=False) as stage:
-        stage.prepare_engine().start_error = TOO_SLOW
+        engine = stage.prepare_engine()
+        engine.start_error = TOO_SLOW
+        engine.may_start.clear()
         stage.run()
+        await witness.until("state", "loading")
+        engine.may_start.set()
         assert await stage.failed() is TOO_SLOW
         problem = await witness.json("problem/attributes", code="too_slow")
         assert problem["message"] == str(TOO_SLOW)
