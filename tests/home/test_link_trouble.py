@@ -2,7 +2,10 @@
 
 import socket
 import subprocess
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -184,6 +187,65 @@ def test_a_broker_that_hangs_does_not_hold_up_the_end(
         link.close(0.5)
         assert time.monotonic() - begun < 3.0
     watcher.until(TOPICS.availability, "offline")
+
+
+def test_last_words_are_said_to_a_broker_that_appears_late(
+    make_mosquitto: MakeMosquitto, watch: Watch, open_link: OpenLink, warned: Log
+) -> None:
+    broker = make_mosquitto()
+    link = open_link(broker.port)
+    assert "refused" in warned.get(timeout=PATIENCE_S)
+    link.publish(state("error"))
+    with insisting(link):
+        broker.start()
+    assert broker.log.count(f"'{TOPICS.state}'") == 1
+    late = watch(broker.port)
+    late.publish("moshi-speaker/marker", "end")
+    seen = {one.topic: one.payload for one in late.until("moshi-speaker/marker") if one.retained}
+    assert seen == {TOPICS.availability: "offline", TOPICS.state: "error"}
+    assert warned.empty()
+
+
+def test_last_words_are_said_over_a_connection_that_is_being_made(
+    mosquitto: Mosquitto, watch: Watch, open_link: OpenLink
+) -> None:
+    watcher = watch(mosquitto.port)
+    with socket.create_server(("127.0.0.1", 0)) as slow:
+        link = open_link(slow.getsockname()[1])
+        client, _ = slow.accept()
+        link.publish(state("error"))
+        with insisting(link), socket.create_connection(("127.0.0.1", mosquitto.port)) as broker:
+            back = threading.Thread(target=carry, args=(broker, client))
+            back.start()
+            carry(client, broker)
+            broker.shutdown(socket.SHUT_RDWR)
+            back.join(PATIENCE_S)
+        client.close()
+    assert [one.payload for one in watcher.until(TOPICS.availability, "offline")] == ["error", "offline"]
+
+
+def test_last_words_for_a_broker_that_stays_away_take_no_longer_than_they_may(
+    make_mosquitto: MakeMosquitto, open_link: OpenLink
+) -> None:
+    link = open_link(make_mosquitto().port)
+    begun = time.monotonic()
+    link.close(0.5, insist=True)
+    assert 0.5 <= time.monotonic() - begun < 3.0
+
+
+@contextmanager
+def insisting(link: Link) -> Iterator[None]:
+    """The link closes meanwhile, and must have done so soon after."""
+    closing = threading.Thread(target=link.close, args=(PATIENCE_S,), kwargs={"insist": True})
+    closing.start()
+    yield
+    closing.join(PATIENCE_S)
+    assert not closing.is_alive()
+
+
+def carry(source: socket.socket, sink: socket.socket) -> None:
+    while data := source.recv(4096):
+        sink.sendall(data)
 
 
 def test_closing_a_link_that_was_never_started_does_nothing() -> None:

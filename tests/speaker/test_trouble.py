@@ -13,6 +13,7 @@ from moshi_speaker.conversation import machine
 from moshi_speaker.errors import CheckpointError, DeviceError, EngineError, IllegalEvent
 from moshi_speaker.settings import Settings
 from moshi_speaker.speaker import sound
+from moshi_speaker.speaker.reporting import LAST_WORDS_S
 from tests.mosquitto import Mosquitto
 from tests.speaker.fakes import PATIENCE_S
 from tests.speaker.stage import STOP_S, lost_for_good, numbered, on_stage
@@ -94,6 +95,44 @@ async def test_a_model_that_cannot_be_loaded_ends_the_process_with_its_exit_code
         heard = await witness.until("availability", "offline")
         assert ("problem", "ON") in heard
         assert len(stage.engines) == 1
+
+
+async def test_a_failure_before_the_link_is_up_is_told_to_a_broker_that_comes_a_moment_later(
+    settings: Settings, mosquitto: Mosquitto
+) -> None:
+    mosquitto.stop()
+    async with on_stage(settings, run=False) as stage:
+        stage.prepare_engine().start_error = lost_for_good()
+        stage.run()
+        await stage.news.until(lambda: stage.engines and stage.engine.closed)
+        mosquitto.start()
+        assert isinstance(await stage.failed(), CheckpointError)
+    async with Witness(settings) as witness:
+        await witness.send("marker", "end")
+        heard = dict(await witness.until("marker"))
+    assert (heard["availability"], heard["problem"]) == ("offline", "ON")
+    assert str(lost_for_good()) in heard["problem/attributes"]
+
+
+async def test_a_failure_is_the_same_and_takes_not_long_where_no_broker_comes(
+    settings: Settings, mosquitto: Mosquitto
+) -> None:
+    mosquitto.stop()
+    async with on_stage(settings, run=False) as stage:
+        stage.prepare_engine().start_error = lost_for_good()
+        began = time.monotonic()
+        stage.run()
+        assert isinstance(await stage.failed(), CheckpointError)
+        assert time.monotonic() - began < STOP_S
+
+
+async def test_a_stop_does_not_wait_for_a_broker_that_is_away(
+    settings: Settings, mosquitto: Mosquitto
+) -> None:
+    mosquitto.stop()
+    async with on_stage(settings) as stage:
+        await stage.until_idle()
+        assert await stage.stopped() < LAST_WORDS_S
 
 
 async def test_a_model_that_is_gone_at_a_restart_leaves_the_speaker_in_error(settings: Settings) -> None:

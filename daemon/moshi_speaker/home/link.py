@@ -27,6 +27,8 @@ GREETING_S = 5.0
 """Seconds for the broker's first word once a connection is open."""
 FAREWELL_S = 1.0
 """Seconds for the thread to end when it was told to drop everything."""
+HURRY_S = 0.25
+"""Seconds between tries to reach the broker when there are only last words left to say."""
 STABLE_S = 10.0
 """Seconds after which a lost link counts as one that worked: the next delay is the first one again."""
 CONTESTED_LIVES = 3
@@ -70,7 +72,9 @@ class Link:
         self._outgoing.put(self._availability(ONLINE))
         self._connected = False
         self._closing = False
+        self._insisting = False
         self._abandoned = False
+        self._all_said = False
         self._told: dict[str, str] = {}
         self._told_dropped = 0
         self._bad_commands = 0
@@ -99,13 +103,15 @@ class Link:
                 self._outgoing.put(message)
                 self._changed.notify_all()
 
-    def close(self, timeout: float) -> None:
+    def close(self, timeout: float, *, insist: bool = False) -> None:
         """Send what waits, then ``offline``; hang up when it was answered, or after ``timeout`` seconds.
 
-        If the time was not enough, the broker sends our last will, which says the same.
+        If the time was not enough, the broker sends our last will, which says the same. Without a link
+        it ends at once, or, to ``insist``, tries to get one for as long as it may take.
         """
         with self._changed:
             self._closing = True
+            self._insisting = insist
             self._outgoing.put(self._availability(OFFLINE))
             self._changed.notify_all()
         if self._thread.ident is None:
@@ -120,15 +126,23 @@ class Link:
         return Message(self.topics.availability, payload, qos=1, retain=True)
 
     def _run(self) -> None:
-        found = self._try_versions()
-        while not self._closing:
-            if found is not None:
-                self._tell("link", f"{found.line}; talk goes on without it", kind=found.kind)
-            delay = self._backoff.next()
-            with self._changed:
-                if self._changed.wait_for(lambda: self._closing, delay):
-                    return
+        while not self._over():
             found = self._try_versions()
+            if found is not None and not self._closing:
+                self._tell("link", f"{found.line}; talk goes on without it", kind=found.kind)
+            self._pause()
+
+    def _over(self) -> bool:
+        """Whether we close, and there is nothing more to try."""
+        return self._closing and (self._all_said or self._abandoned or not self._insisting)
+
+    def _pause(self) -> None:
+        """Wait before the next try."""
+        with self._changed:
+            if self._closing:
+                self._changed.wait_for(self._over, HURRY_S)
+            else:
+                self._changed.wait_for(lambda: self._closing, self._backoff.next())
 
     def _try_versions(self) -> Trouble | None:
         """Connect and talk with the first version that the broker takes; why it ended, or failed."""
@@ -139,7 +153,7 @@ class Link:
             if found is None:
                 return self._talk(connection)
             connection.close(orderly=False)
-            if not found.other_version or self._closing:
+            if not found.other_version or self._over():
                 break
         return found
 
@@ -157,9 +171,7 @@ class Link:
 
     def _greeting(self, connection: Connection) -> Trouble | None:
         with self._changed:
-            self._changed.wait_for(
-                lambda: connection.greeted or connection.ended or self._closing, GREETING_S
-            )
+            self._changed.wait_for(lambda: connection.greeted or connection.ended or self._over(), GREETING_S)
         return None if connection.greeted else (connection.ended or trouble.unanswered(connection.address))
 
     def _talk(self, connection: Connection) -> Trouble | None:
@@ -189,7 +201,8 @@ class Link:
             self._connected = False
             unanswered = connection.unanswered
             self._outgoing.renew(unanswered)
-        connection.close(orderly=connection.ended is None and not unanswered)
+            self._all_said = connection.ended is None and not unanswered
+        connection.close(orderly=self._all_said)
 
     def _next(self, connection: Connection) -> Message | None:
         """The next message to send; None when the link ended, or all is said and we close."""

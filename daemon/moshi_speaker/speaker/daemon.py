@@ -145,6 +145,7 @@ class Speaker:
 
     async def _stop(self) -> None:
         """In reverse order of start, within limits: a part that hangs must not keep the others."""
+        began = self._clock()
         self.stop()
         await self._tasks.finish(
             self._tasks.spawn(self._voice.close(), "the engine"),
@@ -153,7 +154,8 @@ class Speaker:
         )
         self._ears.stop()
         self._vitals.stop()
-        await self._reporting.stop()
+        failed = self._failure is not None
+        await self._reporting.stop(failed=failed, spent_s=self._clock() - began)
         if self._timer is not None:
             self._timer.cancel()
 

@@ -26,6 +26,8 @@ from moshi_speaker.settings import Settings
 
 FAREWELL_S = 1.0
 """Seconds for the broker to take the last messages."""
+LAST_WORDS_S = 3.0
+"""Seconds for them after a failure, of which the house shall know also if it was too early for the link."""
 
 log = logging.getLogger(__name__)
 
@@ -73,11 +75,16 @@ class Reporting:
             for message in self._payloads.messages(report):
                 self._link.publish(message)
 
-    async def stop(self) -> None:
-        """Say goodbye to the broker. May be called twice."""
+    async def stop(self, *, failed: bool = False, spent_s: float = 0.0) -> None:
+        """Say goodbye to the broker. May be called twice.
+
+        If the speaker ``failed``, the house shall know why: then it is also tried to reach a broker that was
+        not reached yet, for what the rest of the stop, in seconds, left of its time.
+        """
         link, self._link = self._link, None
         if link is not None:
-            await asyncio.to_thread(link.close, FAREWELL_S)
+            limit_s = max(FAREWELL_S, LAST_WORDS_S - spent_s) if failed else FAREWELL_S
+            await asyncio.to_thread(link.close, limit_s, insist=failed)
         broker, self._broker = self._broker, None
         if broker is not None:
             await broker.stop()
