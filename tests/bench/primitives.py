@@ -1,19 +1,25 @@
 """Counting what a step of a language model asks of the device: the primitives of MLX's graph.
 
 The graph is put together but not computed, with weights that take no memory. On a CPU MLX's fast
-operations (norm, rotation, attention) are taken apart into many primitives; a GPU has one kernel for each.
+operations (norm, rotation, attention) are taken apart into many primitives; a GPU has one kernel for each
+(``as_on_a_gpu``).
 """
 
 import io
 import re
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from unittest.mock import patch
 
 import mlx.core as mx
 import mlx.nn as nn
 from mlx.utils import tree_map
 
+from moshi_speaker.moshi import device
 from moshi_speaker.moshi.config import LmConfig
+from moshi_speaker.moshi.lm import kernels
 from moshi_speaker.moshi.lm.generate import Generator
 from moshi_speaker.moshi.lm.layout import Quantization
 from moshi_speaker.moshi.lm.sampling import Sampling
@@ -61,19 +67,54 @@ def hollow_out(model: MoshiLm) -> None:
 def step_of_moshi(
     config: LmConfig, dtype: mx.Dtype, quantization: Quantization | None, *, compiled: bool = False
 ) -> Counter[str]:
-    """The primitives of one of our steps, once the window is full, with the default sampling."""
+    """The primitives of one of our steps, once the window is full, with the default sampling.
+
+    ``dtype`` is that of the activations; the file is in bfloat16, as all published ones are.
+    """
     # Nothing of a step shows the length of the window, but that it is full.
     short = replace(config, context=4)
     model = MoshiLm(short)
-    model.set_dtype(dtype)
+    model.set_dtype(mx.bfloat16)
     hollow_out(model)
     if quantization:
         nn.quantize(model, group_size=quantization.group_size, bits=quantization.bits)
-        # As ``load_lm`` does.
-        model.depformer.set_dtype(mx.float32)
-        hollow_out(model)
+    _set_types(model, dtype, depth=mx.float32 if quantization or device.on_cpu() else dtype)
+    hollow_out(model)
     steps = 2 * short.context
     return _after(model, dtype, steps + 1, compiled=compiled) - _after(model, dtype, steps, compiled=compiled)
+
+
+def _set_types(model: MoshiLm, dtype: mx.Dtype, depth: mx.Dtype) -> None:
+    """As ``load_lm`` does: tables stay as they are."""
+    temporal: list[nn.Module] = [model.transformer, model.out_norm, model.text_linear]
+    for part in temporal:
+        part.set_dtype(dtype)
+    model.depformer.set_dtype(depth)
+    for piece in model.depformer.slices:
+        piece.emb.set_dtype(mx.bfloat16)
+
+
+@contextmanager
+def as_on_a_gpu() -> Iterator[None]:
+    """Let steps be put together in the form for a GPU, with one primitive for each of MLX's fast operations.
+
+    What stands in for them yields the same shape and type from the same inputs, and other numbers.
+    """
+
+    def norm(x: mx.array, weight: mx.array, eps: float) -> mx.array:
+        return x * weight
+
+    def attention(q: mx.array, k: mx.array, v: mx.array, *, scale: float, mask: mx.array | None) -> mx.array:
+        # The counted step has none: it sees the whole window.
+        return mx.addmm(q, k[..., :1, :1], v[..., :1, :])
+
+    with (
+        patch.object(device, "on_cpu", lambda: False),
+        patch.object(kernels, "on_cpu", lambda: False),
+        patch.object(mx.fast, "rms_norm", norm),
+        patch.object(mx.fast, "scaled_dot_product_attention", attention),
+    ):
+        yield
 
 
 def _after(model: MoshiLm, dtype: mx.Dtype, steps: int, *, compiled: bool) -> Counter[str]:

@@ -6,6 +6,7 @@ import pytest
 
 from moshi_speaker.errors import CheckpointError, UnsupportedModelError
 from moshi_speaker.moshi.config import LmConfig
+from moshi_speaker.moshi.lm import checkpoint
 from moshi_speaker.moshi.lm.checkpoint import check_lm, load_lm
 from moshi_speaker.moshi.lm.layout import Q4, Q8, Quantization, mlx_shapes, torch_shapes
 from tests.moshi.lm.small import KINDS, MOSHI_LIKE, SHARED_AND_LOW_RANK, greedy_tokens, random_weights
@@ -107,6 +108,20 @@ def test_an_unpacked_model_generates_as_the_quantized_file_does(
     assert model.text_linear.weight.dtype == mx.float32
     assert "scales" not in model.text_linear and "scales" not in model.embs
     assert greedy_tokens(path, config, dequantize=True) == greedy_tokens(path, config)
+
+
+@pytest.mark.parametrize(("on_cpu", "depth"), [(True, mx.float32), (False, mx.bfloat16)])
+def test_plain_weights_of_the_depth_transformer_are_widened_on_a_cpu_alone(
+    on_cpu: bool, depth: mx.Dtype, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = random_weights(mlx_shapes(MOSHI_LIKE))
+    path = save(tmp_path, {name: array.astype(mx.bfloat16) for name, array in weights.items()})
+    monkeypatch.setattr(checkpoint, "on_cpu", lambda: on_cpu)
+    model = load_lm(path, MOSHI_LIKE, mx.bfloat16)
+    piece = model.depformer.slices[1]
+    assert piece.transformer.layers[0].norm1.weight.dtype == depth
+    assert piece.linear_out.weight.dtype == model.depformer.linear_in.weight.dtype == depth
+    assert piece.emb.weight.dtype == model.text_linear.weight.dtype == mx.bfloat16
 
 
 def test_plain_weights_are_cast_and_quantized_ones_are_kept(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from moshi_speaker.moshi.lm.kernels import attend
 from moshi_speaker.moshi.lm.layers import Layer
 
 Choose = Callable[[mx.array, int], mx.array]
-"""Picks a token (1,), of any type of integers, from the float32 logits (1, card) of the given pass."""
+"""Picks a token (1,), of any type of 32-bit integers, from the float32 logits (1, card) of the given pass."""
 
 
 class DepthLayers(nn.Module):
@@ -67,7 +67,7 @@ class DepthTransformer(nn.Module):
             x = x + piece.emb(tokens[-1]).astype(dtype)
             x, memory = self._pass(piece.transformer.layers, x, memory)
             tokens.append(choose(piece.linear_out(x).astype(mx.float32), k))
-        return mx.stack(tokens[1:]).astype(mx.int32)
+        return mx.view(mx.stack(tokens[1:]), mx.int32)
 
     def _pass(
         self, layers: list[Layer], x: mx.array, memory: list[mx.array]

@@ -118,7 +118,8 @@ class Generator:
     ) -> tuple[mx.array, mx.array, mx.array, list[mx.array]]:
         """The pure part of the first half: normed output, text logits, text token, and the rings."""
         hidden, logits, rings = self._model.hear(tokens, position, rings, seen, partial, self._compiled)
-        text = self._draws.text(logits, noise[: self._draws.text.candidates]).astype(mx.int32)
+        # Tokens are far below 2³¹: the same bits with another sign cost no cast.
+        text = mx.view(self._draws.text(logits, noise[: self._draws.text.candidates]), mx.int32)
         return hidden, logits, text, rings
 
     def _speak(self, hidden: mx.array, text: mx.array, noise: mx.array) -> mx.array:
