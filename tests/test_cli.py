@@ -283,6 +283,22 @@ def test_what_the_encoding_lacks_is_printed_as_question_marks(tmp_path: Path) ->
     assert "name: K?che" in done.stdout
 
 
+def test_what_is_logged_while_portaudio_starts_is_not_lost_with_what_it_prints(tmp_path: Path) -> None:
+    (tmp_path / "pyaudio.py").write_text(
+        "import logging, os\n"
+        "class PyAudio:\n"
+        "    def __init__(self) -> None:\n"
+        "        os.write(2, b'ALSA lib: unknown PCM\\n')\n"
+        "        logging.getLogger('moshi_speaker.home').warning('the broker is away')\n"
+        "        raise OSError('none')\n"
+    )
+    root = Path(moshi_speaker.__file__).parents[1]
+    done = shell("$SPEAKER devices", PYTHONPATH=f"{tmp_path}{os.pathsep}{root}")
+    log, line = done.stderr.splitlines()
+    assert log == "the broker is away"
+    assert line.startswith("moshi-speaker: PortAudio does not start (none)")
+
+
 # --- Models and devices -------------------------------------------------------------------------
 
 

@@ -11,7 +11,9 @@ def main() -> int:
     try:
         # Not in the engine's process, which imports this module.
         from moshi_speaker.cli import main as command_line
+        from moshi_speaker.cli.console import separate_stderr
 
+        separate_stderr()
         return command_line()
     except KeyboardInterrupt:
         return INTERRUPTED

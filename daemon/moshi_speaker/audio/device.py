@@ -248,7 +248,10 @@ def _float32() -> int:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what ALSA and JACK print by themselves from the user, at the level of the file descriptor."""
+    """Keep what ALSA and JACK print by themselves from the user, at the level of the file descriptor.
+
+    It takes whatever any thread writes there meanwhile: the program prints elsewhere, see ``cli.console``.
+    """
     saved = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:

@@ -49,6 +49,18 @@ def complain(*lines: str) -> None:
             console.print("moshi-speaker: " + " ".join(line.splitlines()))
 
 
+def separate_stderr() -> None:
+    """Print from now on beside descriptor 2, through a copy of it.
+
+    C libraries write to 2 what they like, and the sound device turns it off while PortAudio opens: what
+    another thread logs meanwhile must not be lost with that.
+    """
+    if sys.stderr is not None:  # None when it was closed at the start
+        encoding, errors = sys.stderr.encoding, sys.stderr.errors
+        own = os.dup(sys.stderr.fileno())
+        sys.stderr = os.fdopen(own, "w", 1, encoding=encoding, errors=errors, closefd=False)
+
+
 def print_anything() -> None:
     """Let characters that the screen's encoding lacks be printed as question marks."""
     for stream in (sys.stdout, sys.stderr):
