@@ -165,10 +165,11 @@ def load_files(
     mx.set_cache_limit(CACHE_LIMIT_BYTES)
     dtype = activation_dtype()
     lm_config = files.config.lm
-    mimi = load_mimi(files.mimi, files.mimi_config, lm_config.codebooks)
+    compiled = compiles()
+    mimi = load_mimi(files.mimi, files.mimi_config, lm_config.codebooks, compiled=compiled)
     dequantize = on_cpu() and unpacks(unpack, lm_config, available_bytes())
     lm = load_lm(files.lm, lm_config, dtype, dequantize=dequantize)
-    dialogue = Dialogue(files.name, lm, mimi, tokenizer, sampling, dtype, compiled=compiles())
+    dialogue = Dialogue(files.name, lm, mimi, tokenizer, sampling, dtype, compiled=compiled)
     limit = wire(mx.device_info(), mx.get_active_memory() + CACHE_LIMIT_BYTES, mx.set_wired_limit)
     if limit is not None and status is not None:
         status(f"{limit / GIGABYTE:.1f} GB of memory are pinned for the model")

@@ -26,12 +26,15 @@ def check_mimi(path: Path, config: MimiConfig) -> int:
     return len(header)
 
 
-def load_mimi(path: Path, config: MimiConfig, num_codebooks: int) -> Mimi:
-    """Load a codec for its first ``num_codebooks`` codebooks, in float32. Raises CheckpointError."""
+def load_mimi(path: Path, config: MimiConfig, num_codebooks: int, *, compiled: bool = False) -> Mimi:
+    """Load a codec for its first ``num_codebooks`` codebooks, in float32. Raises CheckpointError.
+
+    ``compiled``: let MLX trace and fuse the frames of streams.
+    """
     check_mimi(path, config)
     weights = mx.load(str(path), format="safetensors")
     assert isinstance(weights, dict)
-    mimi = Mimi(config, num_codebooks)
+    mimi = Mimi(config, num_codebooks, compiled=compiled)
     single = {name: array.astype(mx.float32) for name, array in weights.items()}
     mimi.load_weights(list(mimi.sanitize(single).items()), strict=True)
     mx.eval(mimi.parameters())

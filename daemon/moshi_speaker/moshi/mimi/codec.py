@@ -1,33 +1,19 @@
 """Mimi: 24 kHz sound to codes at 12.5 Hz and back, in float32, streaming and whole files alike."""
 
-from dataclasses import dataclass
-
 import mlx.core as mx
 import mlx.nn as nn
 
 from moshi_speaker.moshi.mimi.affine import Affine
+from moshi_speaker.moshi.mimi.compiled import CompiledDirection
 from moshi_speaker.moshi.mimi.config import MimiConfig
 from moshi_speaker.moshi.mimi.conv import Conv1d, ConvState, DepthwiseUpsample
 from moshi_speaker.moshi.mimi.quantizer import SplitQuantizer
 from moshi_speaker.moshi.mimi.seanet import Seanet, seanet_decoder, seanet_encoder
+from moshi_speaker.moshi.mimi.state import CodecState
 from moshi_speaker.moshi.mimi.transformer import Transformer, TransformerState
 from moshi_speaker.moshi.mimi.weights import parameters_from_published
 
 __all__ = ["CodecState", "Mimi", "MimiConfig"]
-
-
-@dataclass(slots=True)
-class CodecState:
-    """One direction of one stream: everything the encoder, or the decoder, remembers."""
-
-    seanet: list[ConvState]
-    """One a layer of the encoder or decoder."""
-    transformer: TransformerState
-    """Keys and values of the window."""
-    resample: ConvState
-    """Of the downsampling or upsampling."""
-    chunk_frames: int
-    """Frames worked on at once; longer calls are cut."""
 
 
 class _NestedTransformer(nn.Module):
@@ -58,8 +44,11 @@ class Mimi(nn.Module):
     because the downsampling then sees its first column repeated (moshi-spec §1.4).
     """
 
-    def __init__(self, config: MimiConfig, num_codebooks: int) -> None:
-        """Use ``num_codebooks`` of the checkpoint's ``config.quantizer.n_q``."""
+    def __init__(self, config: MimiConfig, num_codebooks: int, *, compiled: bool = False) -> None:
+        """Use ``num_codebooks`` of the checkpoint's ``config.quantizer.n_q``.
+
+        ``compiled``: let MLX trace and fuse the frames of streams, once the weights are there.
+        """
         if not 1 <= num_codebooks <= config.quantizer.n_q:
             raise ValueError(f"num_codebooks is {num_codebooks}, not 1 to {config.quantizer.n_q}")
         super().__init__()
@@ -73,6 +62,8 @@ class Mimi(nn.Module):
         self.decoder = seanet_decoder(config.seanet, stride)
         self.num_codebooks = num_codebooks
         self.config = config
+        self._compiled_encode = CompiledDirection(self._encode_codes, stride) if compiled else None
+        self._compiled_decode = CompiledDirection(self._decode, stride) if compiled else None
 
     def make_encoder_state(self, batch: int = 1, *, chunk_frames: int = 1) -> CodecState:
         """A fresh stream; ``chunk_frames`` 25 or so makes whole files several times faster."""
@@ -87,6 +78,8 @@ class Mimi(nn.Module):
 
         Raises ``ValueError`` unless the samples are whole frames, at least one.
         """
+        if self._compiled_encode and pcm.shape[1] == self.config.frame_size and state.steady:
+            return self._compiled_encode(pcm, state)
         return self.quantizer.encode(self.latent(pcm, state))
 
     def latent(self, pcm: mx.array, state: CodecState) -> mx.array:
@@ -95,8 +88,7 @@ class Mimi(nn.Module):
         if pcm.shape[1] == 0 or pcm.shape[1] % size:
             raise ValueError(f"{pcm.shape[1]} samples are not a positive multiple of {size}")
         step = size * state.chunk_frames
-        sound = pcm[:, :, None]
-        parts = [self._encode(sound[:, i : i + step], state) for i in range(0, pcm.shape[1], step)]
+        parts = [self._encode(pcm[:, i : i + step], state) for i in range(0, pcm.shape[1], step)]
         return _joined(parts)
 
     def decode(self, codes: mx.array, state: CodecState) -> mx.array:
@@ -104,6 +96,8 @@ class Mimi(nn.Module):
 
         Codes must lie below ``config.quantizer.bins``; they are not checked.
         """
+        if self._compiled_decode and codes.shape[2] == 1 and state.steady:
+            return self._compiled_decode(codes, state)
         step = state.chunk_frames
         starts = range(0, codes.shape[2], step)
         return _joined([self._decode(codes[:, :, i : i + step], state) for i in starts])
@@ -121,8 +115,11 @@ class Mimi(nn.Module):
                 parameters[f"{path}.weight"] = module.stored(parameters[f"{path}.weight"])
         return parameters
 
-    def _encode(self, sound: mx.array, state: CodecState) -> mx.array:
-        x = self.encoder(sound, state.seanet)
+    def _encode_codes(self, pcm: mx.array, state: CodecState) -> mx.array:
+        return self.quantizer.encode(self._encode(pcm, state))
+
+    def _encode(self, pcm: mx.array, state: CodecState) -> mx.array:
+        x = self.encoder(pcm[:, :, None], state.seanet)
         x = self.encoder_transformer.transformer(x, state.transformer)
         return self.downsample.conv(x, state.resample)
 
@@ -133,7 +130,7 @@ class Mimi(nn.Module):
 
     def _make_state(self, side: Seanet, batch: int, chunk_frames: int) -> CodecState:
         positions = chunk_frames * self.config.resample_stride
-        transformer = TransformerState(self.config, batch, positions)
+        transformer = TransformerState.fresh(self.config, batch, positions)
         return CodecState(side.make_state(), transformer, ConvState(), chunk_frames)
 
 

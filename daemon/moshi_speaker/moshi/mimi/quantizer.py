@@ -70,7 +70,7 @@ class SplitQuantizer(nn.Module):
         codes = self.rvq_first.encode(latent)
         if self.rvq_rest is not None:
             codes += self.rvq_rest.encode(latent)
-        return mx.stack(codes, axis=1).astype(mx.int32)
+        return mx.view(mx.stack(codes, axis=1), mx.int32)
 
     def decode(self, codes: mx.array) -> mx.array:
         """(batch, codebooks or fewer, time) to (batch, time, latent)."""

@@ -5,27 +5,35 @@ offsets of the norms, the scale of the scores, the layer scales, and the constan
 """
 
 import math
+from dataclasses import dataclass
+from typing import Self
 
 import mlx.core as mx
 import mlx.nn as nn
 
-from moshi_speaker.moshi.device import on_cpu
+from moshi_speaker.moshi.device import on_metal
 from moshi_speaker.moshi.mimi.affine import Affine
 from moshi_speaker.moshi.mimi.config import MimiConfig
 from moshi_speaker.moshi.mimi.norm import Norm
-from moshi_speaker.moshi.mimi.window import Place, Window
+from moshi_speaker.moshi.mimi.window import Place, Positions, Window
 
 
+@dataclass(slots=True)
 class TransformerState:
     """What a transformer remembers of one stream."""
 
-    def __init__(self, config: MimiConfig, batch: int, chunk: int) -> None:
+    window: Positions
+    """Where the next chunk goes."""
+    rings: list[mx.array]
+    """One a layer: keys and values, (2, batch, heads, slots, head_dim)."""
+
+    @classmethod
+    def fresh(cls, config: MimiConfig, batch: int, chunk: int) -> Self:
         """For chunks of at most so many positions; longer ones are cut."""
-        self.window = Window(config, chunk)
+        window = Window(config, chunk)
         heads = config.transformer.num_heads
-        shape = (2, batch, heads, self.window.slots, config.seanet.dimension // heads)
-        self.rings = [mx.zeros(shape) for _ in range(config.transformer.num_layers)]
-        """One a layer: keys and values, (2, batch, heads, slots, head_dim)."""
+        shape = (2, batch, heads, window.slots, config.seanet.dimension // heads)
+        return cls(window, [mx.zeros(shape) for _ in range(config.transformer.num_layers)])
 
 
 class Layer(nn.Module):
@@ -45,11 +53,12 @@ class Layer(nn.Module):
 
     def __call__(self, x: mx.array, ring: mx.array, place: Place) -> tuple[mx.array, mx.array]:
         """(batch, time, dim) and a ring to the same two, one layer further."""
-        packed = mx.view(self.in_proj(self._norm(x)), mx.complex64) * place.turns
         batch, time, dim = x.shape
-        apart = mx.view(packed, mx.float32).reshape(batch, time, 3, self._heads, -1).transpose(2, 0, 3, 1, 4)
-        queries, new = mx.split(apart, [1])
-        ring[:, :, :, place.slot : place.slot + time] = new
+        pairs = mx.view(self.in_proj(self._norm(x)), mx.complex64).reshape(batch, time, 3, self._heads, -1)
+        # Turned last, so that queries, keys and values lie apart in memory.
+        turned = mx.view(pairs.transpose(2, 0, 3, 1, 4) * place.turns, mx.float32)
+        queries, new = mx.split(turned, [1])
+        ring = mx.slice_update(ring, new, place.slot, axes=(3,))
         keys, values = mx.split(ring, 2)
         attended = attend(queries, keys, values, place.mask)
         x = self.out_proj.add_to(x, attended.swapaxes(2, 3).reshape(batch, time, dim))
@@ -68,15 +77,18 @@ class Transformer(nn.Module):
     def __call__(self, x: mx.array, state: TransformerState) -> mx.array:
         """(batch, time, dim) to the same; the state moves on by ``time`` positions."""
         if x.shape[1] <= state.window.room():
-            return self._chunk(x, state)
+            x, state.rings = self.at(state.window.advance(x.shape[1]), x, state.rings)
+            return x
         now, later = mx.split(x, [state.window.room()], axis=1)
-        return mx.concatenate([self._chunk(now, state), self(later, state)], axis=1)
+        return mx.concatenate([self(now, state), self(later, state)], axis=1)
 
-    def _chunk(self, x: mx.array, state: TransformerState) -> mx.array:
-        place = state.window.advance(x.shape[1])
-        for i, layer in enumerate(self.layers):
-            x, state.rings[i] = layer(x, state.rings[i], place)
-        return x
+    def at(self, place: Place, x: mx.array, rings: list[mx.array]) -> tuple[mx.array, list[mx.array]]:
+        """A chunk and the rings to the same two, behind all layers; nothing is changed."""
+        written = []
+        for layer, ring in zip(self.layers, rings, strict=True):
+            x, ring = layer(x, ring, place)
+            written.append(ring)
+        return x, written
 
 
 def attend(queries: mx.array, keys: mx.array, values: mx.array, mask: mx.array) -> mx.array:
@@ -85,9 +97,11 @@ def attend(queries: mx.array, keys: mx.array, values: mx.array, mask: mx.array) 
     Keys and values are (1, batch, heads, slots, head_dim), the mask (time, slots). The first axis is what
     is left of the one that tells queries, keys and values apart.
     """
-    if not on_cpu():
-        seen = mx.fast.scaled_dot_product_attention(queries[0], keys[0], values[0], scale=1.0, mask=mask)
-        return seen[None]
+    # MLX's kernel for CUDA takes no mask, and would be taken apart into more operations than these.
+    if on_metal():
+        # An index in place of squeeze would copy the rings.
+        whole = [part.squeeze(0) for part in (queries, keys, values)]
+        return mx.fast.scaled_dot_product_attention(*whole, scale=1.0, mask=mask)[None]
     scores = mx.addmm(mask, queries, keys.swapaxes(-1, -2))
     return mx.softmax(scores, axis=-1) @ values
 

@@ -1,6 +1,7 @@
 """Where a chunk stands in the window of Mimi's transformers, worked out once for all layers."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import mlx.core as mx
 import numpy as np
@@ -12,12 +13,22 @@ from moshi_speaker.moshi.mimi.config import MimiConfig
 class Place:
     """One chunk's place; the layers share it."""
 
-    slot: int
-    """Ring slot of its first position; the others follow without a wrap."""
+    slot: mx.array
+    """Ring slot of its first position, (1,); the others follow without a wrap."""
     turns: mx.array
-    """Rotary embedding, complex (1, chunk, 3 * dim / 2): turns of pairs of queries and keys, 1 for values."""
+    """Rotary embedding, complex (3, 1, 1, chunk, head_dim / 2): turns of queries and keys, 1 for values."""
     mask: mx.array
     """Added to the scores, (chunk, slots): 0 where a query sees a slot, else minus infinity."""
+
+
+class Positions(Protocol):
+    """Tells chunks their places, one after the other."""
+
+    def room(self) -> int:
+        """Positions that ``advance`` takes at most."""
+
+    def advance(self, length: int) -> Place:
+        """Make room for the next ``length`` positions, at most ``room()``."""
 
 
 class Window:
@@ -34,7 +45,6 @@ class Window:
         self.chunk = chunk
         self.slots = -(-(transformer.context + chunk - 1) // chunk) * chunk
         self._context = transformer.context
-        self._heads = transformer.num_heads
         pairs = config.seanet.dimension // transformer.num_heads // 2
         self._frequencies = float(transformer.max_period) ** (-np.arange(pairs) / pairs)
         self._offset = 0
@@ -46,16 +56,14 @@ class Window:
     def advance(self, length: int) -> Place:
         """Make room for the next ``length`` positions, at most ``room()``."""
         positions = np.arange(self._offset, self._offset + length)
-        place = Place(self._offset % self.slots, self._turns(positions), self._mask(positions))
+        slot = mx.array([self._offset % self.slots], mx.int32)
         self._offset += length
-        return place
+        return Place(slot, self._turns(positions), self._mask(positions))
 
     def _turns(self, positions: np.ndarray[tuple[int], np.dtype[np.int_]]) -> mx.array:
         # Pair d of a head of width D turns by position * max_period^(-2d/D) (moshi-spec §1.1).
         turns = np.exp(1j * np.outer(positions, self._frequencies))
-        rotated = np.broadcast_to(turns[:, None], (len(positions), 2 * self._heads, turns.shape[1]))
-        kept = np.ones((len(positions), self._heads, turns.shape[1]))
-        return mx.array(np.concatenate([rotated, kept], axis=1).reshape(1, len(positions), -1), mx.complex64)
+        return mx.array(np.stack([turns, turns, np.ones_like(turns)])[:, None, None], mx.complex64)
 
     def _mask(self, positions: np.ndarray[tuple[int], np.dtype[np.int_]]) -> mx.array:
         newest = positions[-1]
