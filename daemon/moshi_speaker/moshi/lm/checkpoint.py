@@ -8,9 +8,11 @@ import mlx.core as mx
 import mlx.nn as nn
 
 from moshi_speaker.errors import CheckpointError, UnsupportedModelError
+from moshi_speaker.moshi.blas import report
 from moshi_speaker.moshi.config import LmConfig
 from moshi_speaker.moshi.device import on_cpu
 from moshi_speaker.moshi.lm.layout import Quantization, mlx_shapes, torch_shapes
+from moshi_speaker.moshi.lm.sharing import share_out
 from moshi_speaker.moshi.lm.stacking import PARTS, stacked
 from moshi_speaker.moshi.lm.temporal import MoshiLm
 from moshi_speaker.moshi.lm.unpacking import unpacked
@@ -66,8 +68,9 @@ def check_lm(path: Path, config: LmConfig) -> LmLayout:
 def load_lm(path: Path, config: LmConfig, dtype: mx.Dtype, *, dequantize: bool = False) -> MoshiLm:
     """Load a checkpoint with MLX or PyTorch names for activations of ``dtype``.
 
-    Quantized matrices stay as they are in the file, or with ``dequantize`` become plain ones. One tensor
-    after the other is read, so that the peak is little more than what stays. Raises as ``check_lm`` does.
+    Quantized matrices stay as they are in the file, and on a CPU use as many threads as its BLAS, or with
+    ``dequantize`` become plain ones. One tensor after the other is read, so that the peak is little more
+    than what stays. Raises as ``check_lm`` does.
     """
     layout = check_lm(path, config)
     weights = mx.load(str(path), format="safetensors")
@@ -97,6 +100,9 @@ def load_lm(path: Path, config: LmConfig, dtype: mx.Dtype, *, dequantize: bool =
             loaded[f"{stem}.{part}"] = array if packed else array.astype(target)
             mx.eval(loaded[f"{stem}.{part}"])
     model.load_weights(list(loaded.items()), strict=True)
+    threads = report().threads or 1
+    if quantization and not dequantize and on_cpu() and threads > 1:
+        share_out(model, threads)
     return model
 
 

@@ -50,10 +50,10 @@ def attend(
 
 def add_product(x: mx.array, y: mx.array, linear: nn.Module) -> mx.array:
     """``x`` plus the projection of ``y``; one operation where the weights are plain."""
-    if isinstance(linear, nn.QuantizedLinear):
-        projected: mx.array = x + linear(y)
-        return projected
-    return mx.addmm(x, y, linear.weight.T)
+    if isinstance(linear, nn.Linear):
+        return mx.addmm(x, y, linear.weight.T)
+    projected: mx.array = x + linear(y)
+    return projected
 
 
 # MLX's own activations are compiled functions, which on a CPU run a C++ compiler and leave files behind.
