@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from moshi_speaker.moshi.lm.sampling import GREEDY, Sampling
 from moshi_speaker.moshi.lm.temporal import MoshiLm
 from moshi_speaker.moshi.memory import Unpack
 from moshi_speaker.moshi.mimi.checkpoint import load_mimi
+from moshi_speaker.moshi.mimi.quantizer import SplitQuantizer
 from moshi_speaker.moshi.synthetic import Recipe, write_checkpoint
 from moshi_speaker.moshi.tokenizer import Tokenizer
 from moshi_speaker.settings import ModelSettings
@@ -138,6 +140,32 @@ def test_nothing_between_sound_and_voice_waits_for_the_device(files: ModelFiles)
     # While MLX traces a function, whatever asks for a value raises.
     text, voice = mx.compile(step)(mx.array(noise(1)))
     assert (text.shape, voice.shape) == ((1,), (1, 1_920))
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="MLX calls g++ on a CPU")
+def test_where_steps_are_compiled_a_talk_is_the_same_and_the_codec_is_compiled_too(
+    files: ModelFiles, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    sound = noise(6)
+    plain = load_files(files, GREEDY)
+    expected = [plain.step(pcm) for pcm in sound]
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(dialogue, "compiles", lambda: True)
+    compiled = load_files(files, GREEDY)
+    decode, runs = SplitQuantizer.decode, list[mx.array]()
+
+    def note(quantizer: SplitQuantizer, codes: mx.array) -> mx.array:
+        runs.append(codes)
+        return decode(quantizer, codes)
+
+    monkeypatch.setattr(SplitQuantizer, "decode", note)
+    for pcm, before in zip(sound, expected, strict=True):
+        after = compiled.step(pcm)
+        assert after.text == before.text
+        assert after.audio is not None and before.audio is not None
+        assert np.abs(after.audio - before.audio).max() < 1e-4
+    # The first frame, and the trace.
+    assert len(runs) == 2
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import moshi_speaker.moshi  # noqa: F401 - before MLX itself: it settles how MLX
 import mlx.core as mx
 import numpy as np
 
+from moshi_speaker.moshi.compiling import compiles
 from moshi_speaker.moshi.mimi.checkpoint import load_mimi
 from moshi_speaker.moshi.mimi.config import MimiConfig
 from tests.bench.peers.codec import CODEBOOKS, TOGETHER, CodecContestant, Codes, Sound, arguments
@@ -22,7 +23,7 @@ class OurMimi:
 
     def __init__(self, weights: Path) -> None:
         """``weights`` is the published file."""
-        self.mimi = load_mimi(weights, MimiConfig(), CODEBOOKS)
+        self.mimi = load_mimi(weights, MimiConfig(), CODEBOOKS, compiled=compiles())
         self.reset()
 
     def reset(self) -> None:
