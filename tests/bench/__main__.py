@@ -7,11 +7,12 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from moshi_speaker.bench.run import NO_PARTS
 from moshi_speaker.cli import INTERRUPTED
 from moshi_speaker.cli.stopping import interruptible
 from moshi_speaker.errors import UsageError
@@ -20,8 +21,8 @@ from tests.bench.peers.environments import ENVIRONMENTS, python_of
 
 COMPARE = Path(__file__).parent / "peers" / "compare.py"
 """Takes turns with the peers."""
-GRACE_S = 3.0
-"""Seconds that a program has to end by itself, before it is told to."""
+GRACE_S = 10.0
+"""Seconds that a program has to end by itself, and save what it has, before it is told to."""
 ENTRIES = {"codec": CODECS, "lm": LANGUAGE_MODELS}
 """What is compared, and who takes part."""
 
@@ -44,17 +45,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def measure(bench: list[str], *, peers: bool) -> int:
-    """Run the benchmark, after the comparison with ``peers``; its exit code."""
+    """Run the benchmark, after the comparison with ``peers``; its exit code.
+
+    When the comparison is interrupted, what it has found is shown and saved.
+    """
     if not peers:
         return run(bench)
+    found: dict[str, list[Any]] = {}
     with TemporaryDirectory(prefix="moshi-speaker-peers-") as folder:
-        usable = installed(ENVIRONMENTS)
-        found = [times for part in ENTRIES for times in compared(part, usable, Path(folder))]
-        if found:
-            path = Path(folder) / "peers.json"
-            path.write_text(json.dumps(found))
-            bench = [*bench, "--peers", str(path)]
-        return run(bench)
+        try:
+            usable = installed(ENVIRONMENTS)
+            for part in ENTRIES:
+                found[part] = compared(part, usable, Path(folder))
+        except KeyboardInterrupt:
+            missing = [f"{part} beside others" for part in ENTRIES if part not in found]
+            say(f"interrupted; not measured: {', '.join((*missing, 'our own parts'))}")
+            if any(found.values()):
+                run([*with_peers(bench, found, Path(folder)), "--parts", NO_PARTS])
+            return INTERRUPTED
+        return run(with_peers(bench, found, Path(folder)))
+
+
+def with_peers(bench: list[str], found: Mapping[str, list[Any]], folder: Path) -> list[str]:
+    """The command that shows what was found beside what it measures."""
+    times = [each for part in found.values() for each in part]
+    if not times:
+        return bench
+    path = folder / "peers.json"
+    path.write_text(json.dumps(times))
+    return [*bench, "--peers", str(path)]
 
 
 def compared(part: str, usable: Collection[str], folder: Path) -> list[Any]:

@@ -14,6 +14,7 @@ from moshi_speaker.cli import bench, main
 from moshi_speaker.engine.environment import environment, usable_cores
 from moshi_speaker.errors import MissingPartError, UsageError
 from moshi_speaker.settings import EngineSettings
+from tests.program import Program
 
 
 @pytest.fixture(autouse=True)
@@ -53,6 +54,7 @@ def test_the_wake_word_is_timed_in_a_room_of_files(tiny_model: Path) -> None:
 def test_parts_come_in_our_order_and_once() -> None:
     assert parse_parts("lm, codec,lm") == ("codec", "lm")
     assert parse_parts(bench.PARTS) == PARTS
+    assert parse_parts("none") == ()
 
 
 @pytest.mark.parametrize("parts", ["codec,lmm", "", ","])
@@ -98,9 +100,41 @@ def test_a_folder_that_was_there_stays(tmp_path: Path) -> None:
     assert tmp_path.is_dir()
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("during", "missing"),
+    [
+        ("wake word: ", ["wake", "idle", "session"]),
+        ("listening: ", ["idle", "session"]),
+        ("long session: ", ["session"]),
+    ],
+)
+def test_a_run_that_is_interrupted_keeps_the_parts_that_are_done(
+    tiny_model: Path, tmp_path: Path, during: str, missing: list[str], number: signal.Signals
+) -> None:
+    parts = ",".join(("lm", *missing))
+    arguments = ["--model", str(tiny_model), "--frames", "3", "--long", "1000000", "--out", "figures"]
+    with Program("bench", *arguments, "--parts", parts, home=tmp_path) as program:
+        program.stderr.expect(during)
+        program.send_signal(number)
+        code = program.wait()
+        left = program.family
+    assert (code, left) == (130, [])
+    assert f"interrupted; not measured: {', '.join(missing)}\n" in program.stderr.text
+    assert "Traceback" not in program.stderr.text
+    assert "language model, one step" in program.stdout.text
+    found = json.loads((tmp_path / "figures" / "bench.json").read_text())
+    assert [times["part"] for times in found["times"]] == ["lm step"]
+    assert found["missing"] == missing
+    assert "latency.png" in program.stdout.text
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_run_that_is_stopped_leaves_no_model_and_no_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    number: signal.Signals,
 ) -> None:
     def stopped(*_arguments: object) -> None:
         assert len(list(tmp_path.iterdir())) == 2, "the models' folder and that of the figures"
@@ -108,5 +142,6 @@ def test_a_run_that_is_stopped_leaves_no_model_and_no_folder(
 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr("moshi_speaker.bench.run.time_wake", stopped)
-    assert main(["bench", "--parts", "wake", "--out", str(tmp_path / "figures")]) == 130
+    assert main(["bench", "--parts", "wake,idle", "--out", str(tmp_path / "figures")]) == 130
     assert list(tmp_path.iterdir()) == []
+    assert "interrupted; not measured: wake, idle\n" in capsys.readouterr().err

@@ -165,6 +165,35 @@ except KeyboardInterrupt:
 """
 
 
+INTERRUPTED = """
+import json, os, pathlib, signal, sys, time
+part, path = sys.argv[2], pathlib.Path(sys.argv[4])
+if part == "lm":
+    os.kill(os.getppid(), signal.SIGINT)
+    time.sleep(60)
+everybody = ("moshi-speaker", "peer")
+path.write_text(json.dumps([{"part": part, "who": who, "times_ms": [1.0]} for who in everybody]))
+"""
+
+
+def test_a_comparison_that_is_interrupted_keeps_the_part_that_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(make_bench, "GRACE_S", 0.2)
+    monkeypatch.setenv("PYTHONPATH", str(Path(moshi_speaker.__file__).parents[1]))
+    compare_with(INTERRUPTED, tmp_path, monkeypatch)
+    out = tmp_path / "figures"
+    assert make_bench.main(["--parts", "frame", "--out", str(out)]) == 130
+    said = capfd.readouterr()
+    assert "interrupted; not measured: lm beside others, our own parts" in said.err
+    assert "1.000 ×" in said.out
+    peers = json.loads((out / "bench.json").read_text())["peers"]
+    assert [(times["part"], times["who"]) for times in peers] == [
+        ("codec", "moshi-speaker"),
+        ("codec", "peer"),
+    ]
+
+
 def test_what_is_interrupted_may_tidy_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(make_bench, "GRACE_S", 0.2)
     with pytest.raises(KeyboardInterrupt):

@@ -89,6 +89,8 @@ class Report:
     idle: Idle | None = None
     left_out: list[str] = field(default_factory=list)
     """What was not measured, and why: a line each."""
+    missing: list[str] = field(default_factory=list)
+    """Parts that an interruption left unmeasured."""
 
     def of(self, part: str) -> Times | None:
         """Our times of one part, if it was measured."""

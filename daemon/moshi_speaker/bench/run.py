@@ -23,6 +23,8 @@ from moshi_speaker.settings import ModelSettings
 PARTS = ("codec", "lm", "frame", "wake", "idle", "session")
 """What can be measured, in this order."""
 WAKE_ROUNDS = 5
+NO_PARTS = "none"
+"""Asks for none of them: what others took is all that is shown."""
 IDLE_S = 15.0
 
 Say = Callable[[str], None]
@@ -50,6 +52,8 @@ class Options:
 
 def parse_parts(text: str) -> tuple[str, ...]:
     """Names of parts between commas, in our order. Raises UsageError for one that is unknown."""
+    if text.strip() == NO_PARTS:
+        return ()
     asked = {name.strip() for name in text.split(",") if name.strip()}
     if unknown := sorted(asked - set(PARTS)):
         raise UsageError(
@@ -112,24 +116,36 @@ class Bench:
 def run(options: Options, *, taken_at: str, clock: Clock, say: Say) -> Report:
     """Measure what is asked for; a part that this machine lacks is left out and told of.
 
-    Raises SpeakerError where the model itself is missing or broken.
+    Interrupted, it ends with what it has, and tells what is missing. Raises SpeakerError where the model
+    itself is missing or broken, and KeyboardInterrupt when it has nothing at all.
     """
     report = Report(
         taken_at=taken_at,
         version=moshi_speaker.__version__,
         machine=this_machine(**backend(), threads=os.environ.get(THREADS, "")),
         settings=asdict(options),
+        missing=list(options.parts),
     )
     if options.peers is not None:
         report.peers = read_times(options.peers)
     with TemporaryDirectory(prefix="moshi-speaker-bench-") as folder:
         bench = Bench(options, Models(options.model, Path(folder)), clock, say)
-        for part in options.parts:
-            try:
-                bench.measure(part, report)
-            except (CheckpointError, UsageError):
+        try:
+            for part in options.parts:
+                _measure(bench, part, report, say)
+                report.missing.remove(part)
+        except KeyboardInterrupt:
+            say(f"interrupted; not measured: {', '.join(report.missing)}")
+            if len(report.missing) == len(options.parts) and not report.peers:
                 raise
-            except SpeakerError as error:
-                report.left_out.append(f"{part}: {error}")
-                say(f"left out: {part}: {error}")
     return report
+
+
+def _measure(bench: Bench, part: str, report: Report, say: Say) -> None:
+    try:
+        bench.measure(part, report)
+    except (CheckpointError, UsageError):
+        raise
+    except SpeakerError as error:
+        report.left_out.append(f"{part}: {error}")
+        say(f"left out: {part}: {error}")

@@ -1,6 +1,7 @@
 """From the wake word to the first sound and to Moshi: the whole speaker, but for the sound card."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
 from importlib.resources import as_file, files
 
@@ -115,8 +116,23 @@ class WatchedEngine(TellingEngine):
 
 def time_wake(model: str, rounds: int, clock: Clock) -> list[Times]:
     """Say the wake word ``rounds`` times and watch. Raises SpeakerError where a part is missing."""
-    watched = asyncio.run(_watch(model, rounds, clock))
+    with asyncio.Runner(loop_factory=_event_loop) as runner:
+        watched = runner.run(_watch(model, rounds, clock))
     return [Times(part, OURS, tuple(times_ms)) for part, times_ms in watched.times_ms.items()]
+
+
+def _event_loop() -> asyncio.AbstractEventLoop:
+    """A new one, made in one piece: of half a loop, left by Ctrl-C, Python complains in a traceback."""
+    came: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [(number, signal.signal(number, lambda late, _: came.append(late))) for number in numbers]
+    try:
+        return asyncio.new_event_loop()
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
+        for late in came:
+            signal.raise_signal(late)
 
 
 async def _watch(model: str, rounds: int, clock: Clock) -> Watch:

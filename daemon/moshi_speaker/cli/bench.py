@@ -26,7 +26,7 @@ PARTS = "codec,lm,frame,wake,idle,session"
 def bench(
     model: ModelOption = None,
     parts: Annotated[
-        str, typer.Option("--parts", metavar="A,B,…", help="What to measure, of those shown.")
+        str, typer.Option("--parts", metavar="A,B,…", help="What to measure, of those shown, or none.")
     ] = PARTS,
     frames: Annotated[int, typer.Option("--frames", min=1, help="Runs of each part of a frame.")] = 100,
     long: Annotated[
@@ -49,7 +49,8 @@ def bench(
 ) -> None:
     """Measure codec, language model, whole frame, wake word, idling and a long session on this machine.
 
-    Without --model the models are small and of random weights, and the codec is of full size.
+    Without --model the models are small and of random weights, and the codec is of full size. Ctrl-C ends it
+    with the parts that are done.
     """
     logs.set_up("warning")
     from moshi_speaker.bench.machine import prepare
@@ -70,6 +71,8 @@ def bench(
     else:
         _print(report)
         say("written: " + ", ".join(map(str, written)))
+    if report.missing:
+        raise KeyboardInterrupt
 
 
 def _print(report: "Report") -> None:

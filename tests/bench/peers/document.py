@@ -47,6 +47,7 @@ def read(folders: Sequence[Path]) -> Report:
         whole.session = whole.session or report.session
         whole.idle = whole.idle or report.idle
         whole.left_out += report.left_out
+        whole.missing += report.missing
     return whole
 
 
