@@ -1,0 +1,126 @@
+"""What the house is told."""
+
+from dataclasses import dataclass
+
+from moshi_speaker.events.terms import EndReason, State
+
+
+@dataclass(frozen=True, slots=True)
+class ReportState:
+    """Say what the speaker is doing now."""
+
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class ReportMute:
+    """Say whether the microphone is muted now."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReportVolume:
+    """Say how loud everything is played now."""
+
+    percent: int
+    """0 to 100."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportWake:
+    """Say that the wake word was heard."""
+
+    wake_word: str
+    score: float
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReportConversationStarted:
+    """Say that a conversation began."""
+
+    conversation_id: str
+    trigger: str
+    """``wake_word`` or who asked (``mqtt``)."""
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReportConversationEnded:
+    """Say that a conversation is over, and why."""
+
+    conversation_id: str
+    trigger: str
+    reason: EndReason
+    duration_s: float
+    turns: int
+    """Utterances of Moshi in this conversation."""
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReportTranscript:
+    """Say what Moshi said."""
+
+    conversation_id: str
+    text: str
+    turns: int
+    """Utterances of Moshi so far, this one included."""
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReportProblem:
+    """Say that something is wrong, or (with no code) that all is well again."""
+
+    code: str
+    """``engine``, ``too_slow``, ``device`` or the empty string."""
+    message: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReportDiagnostics:
+    """Say how the engine fares; None is what is not known."""
+
+    model: str | None
+    """Repo id or folder of the model that talks."""
+    replaces: str | None
+    """The model that was asked for, and too slow; None when it is this one."""
+    blas: str | None
+    """Which library multiplies matrices, in words."""
+    benchmark_ms: float | None
+    """Milliseconds that a frame took when the engine was started, as a median."""
+    realtime_factor: float | None
+    """Time of computing over time of sound, in the present or the last talk; before the first one, in the
+    benchmark."""
+    latency_p50_ms: float | None
+    """From the end of a frame to its answer, in the newest minute of the present or the last talk."""
+    latency_p95_ms: float | None
+    latency_p99_ms: float | None
+    backlog: int
+    """Frames that were not yet answered at the newest answer."""
+    dropped_frames: int
+    """Frames that Moshi never heard because the engine was too far behind, since the start of the speaker."""
+    memory_active_bytes: int | None
+    """In use by the model."""
+    memory_peak_bytes: int | None
+    memory_cache_bytes: int | None
+    """Freed, and kept for the next frame."""
+    started_at: float
+    """When the speaker was started."""
+
+
+Report = (
+    ReportState
+    | ReportMute
+    | ReportVolume
+    | ReportWake
+    | ReportConversationStarted
+    | ReportConversationEnded
+    | ReportTranscript
+    | ReportProblem
+    | ReportDiagnostics
+)
+"""What goes out to MQTT."""

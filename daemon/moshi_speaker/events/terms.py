@@ -1,0 +1,38 @@
+"""Words of which there are few: states, reasons, sounds."""
+
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """What the speaker is doing; published as it is."""
+
+    STARTING = "starting"
+    LOADING = "loading"
+    IDLE = "idle"
+    CONVERSATION = "conversation"
+    MUTED = "muted"
+    ERROR = "error"
+    STOPPING = "stopping"
+
+
+class EndReason(StrEnum):
+    """Why a conversation ended; published as it is."""
+
+    SILENCE = "silence"
+    STOP = "stop"
+    MUTE = "mute"
+    GOODBYE = "goodbye"
+    CAP = "cap"
+    NO_SPEECH = "no_speech"
+    LAG = "lag"
+    ENGINE_LOST = "engine_lost"
+    DEVICE_LOST = "device_lost"
+    SHUTDOWN = "shutdown"
+
+
+class Earcon(StrEnum):
+    """The short sounds the speaker makes by itself."""
+
+    WAKE = "wake"
+    END = "end"
+    ERROR = "error"
