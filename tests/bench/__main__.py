@@ -1,6 +1,7 @@
 """``make bench``: the benchmark of this machine, and beside it other programs that do the same work.
 
-``--no-peers`` leaves the others out; every other argument goes to ``moshi-speaker bench``.
+``--no-peers`` leaves the others out, ``--rounds`` makes them quick; every other argument goes to
+``moshi-speaker bench``.
 """
 
 import argparse
@@ -33,30 +34,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="make bench",
         description="How fast this machine is, and others beside it.",
         epilog="Every other argument goes to moshi-speaker bench.",
+        allow_abbrev=False,
     )
     parser.add_argument("--no-peers", action="store_true", help="leave the other programs out")
+    parser.add_argument(
+        "--rounds",
+        type=_count,
+        metavar="N",
+        help="turns of everybody; without it 5 of the codec, 3 of the model",
+    )
     options, rest = parser.parse_known_args(arguments)
     bench = [sys.executable, "-m", "moshi_speaker", "bench", *rest]
     try:
         with interruptible():
-            return measure(bench, peers=not options.no_peers)
+            return run(bench) if options.no_peers else measure(bench, options.rounds)
     except KeyboardInterrupt:
         return INTERRUPTED
 
 
-def measure(bench: list[str], *, peers: bool) -> int:
-    """Run the benchmark, after the comparison with ``peers``; its exit code.
+def measure(bench: list[str], rounds: int | None) -> int:
+    """Run the benchmark, after the comparison with the others in so many rounds; its exit code.
 
     When the comparison is interrupted, what it has found is shown and saved.
     """
-    if not peers:
-        return run(bench)
     found: dict[str, list[Any]] = {}
     with TemporaryDirectory(prefix="moshi-speaker-peers-") as folder:
         try:
             usable = installed(ENVIRONMENTS)
             for part in ENTRIES:
-                found[part] = compared(part, usable, Path(folder))
+                found[part] = compared(part, usable, rounds, Path(folder))
         except KeyboardInterrupt:
             missing = [f"{part} beside others" for part in ENTRIES if part not in found]
             say(f"interrupted; not measured: {', '.join((*missing, 'our own parts'))}")
@@ -76,7 +82,7 @@ def with_peers(bench: list[str], found: Mapping[str, list[Any]], folder: Path) -
     return [*bench, "--peers", str(path)]
 
 
-def compared(part: str, usable: Collection[str], folder: Path) -> list[Any]:
+def compared(part: str, usable: Collection[str], rounds: int | None, folder: Path) -> list[Any]:
     """Times of one part of the work by everybody; empty, and told why, where that is not possible."""
     others = []
     for entry in ENTRIES[part]:
@@ -90,6 +96,8 @@ def compared(part: str, usable: Collection[str], folder: Path) -> list[Any]:
     path = folder / f"{part}.json"
     chosen = [argument for entry in others for argument in ("--who", entry.who)]
     command = [sys.executable, str(COMPARE), "--part", part, "--json", str(path), *chosen]
+    if rounds is not None:
+        command += ["--rounds", str(rounds)]
     if run(command) or not path.exists():
         say(f"left out: {part} beside others; the line above says why")
         return []
@@ -125,6 +133,13 @@ def installed(environments: Iterable[str]) -> list[str]:
         else:
             usable.append(name)
     return usable
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
 
 
 def say(line: str) -> None:

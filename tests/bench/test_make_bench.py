@@ -116,6 +116,24 @@ def test_a_comparison_that_fails_is_left_out_and_told(
     assert said.index("compare: no network") < said.index("left out: codec")
 
 
+def test_everybody_takes_as_many_turns_as_asked(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compare_with(f"{COMPARE}assert sys.argv[-2:] == ['--rounds', '2']", tmp_path, monkeypatch)
+    assert make_bench.main(["--frames", "7", "--rounds", "2"]) == 3
+    assert bench.arguments[:2] == ["--frames", "7"]
+    assert bench.peers
+
+
+@pytest.mark.parametrize("rounds", ["0", "-1", "two"])
+def test_a_number_of_turns_that_is_none_is_a_wrong_command_line(
+    rounds: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        make_bench.main(["--rounds", rounds])
+    assert "--rounds" in capsys.readouterr().err
+
+
 def test_the_peers_can_be_left_out(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     compare_with("raise SystemExit(f'started with {__file__}')", tmp_path, monkeypatch)
     assert make_bench.main(["--parts", "lm", "--no-peers"]) == 3
