@@ -1,6 +1,7 @@
 """A whole speaker in trouble: parts that fail, vanish or hang, and how it goes on or ends."""
 
 import asyncio
+import json
 import logging
 import os
 import time
@@ -155,6 +156,9 @@ async def test_a_device_that_does_not_open_ends_the_start(settings: Settings) ->
         assert await stage.failed() is NO_MICROPHONE
         heard = await witness.until("availability", "offline")
         assert ("state", "idle") not in heard
+        assert ("problem", "ON") in heard
+        attributes = json.loads(dict(heard)["problem/attributes"])
+        assert (attributes["code"], attributes["message"]) == ("device", str(NO_MICROPHONE))
         assert stage.device.starts == stage.device.stops == 1
         assert not stage.engines
 

@@ -18,7 +18,7 @@ from moshi_speaker.conversation.limits import Limits
 from moshi_speaker.conversation.machine import deadline, handle
 from moshi_speaker.conversation.snapshot import initial
 from moshi_speaker.engine.interface import Engine, Status
-from moshi_speaker.errors import ConfigError, MissingPartError, SpeakerError, TooSlowError
+from moshi_speaker.errors import ConfigError, DeviceError, MissingPartError, SpeakerError, TooSlowError
 from moshi_speaker.settings import Settings
 from moshi_speaker.speaker.ears import Ears
 from moshi_speaker.speaker.reporting import Reporting
@@ -138,7 +138,11 @@ class Speaker:
 
     async def _open(self) -> None:
         """Not awaited by the start: a driver that hangs must not keep the speaker from stopping."""
-        await self._sound.start()
+        try:
+            await self._sound.start()
+        except DeviceError as error:
+            self._reporting.publish(ev.ReportProblem("device", str(error), self._clock()))
+            raise
         self.emit(ev.SpeakerStarted())
         if not self._stopping.is_set():
             self._voice.start()
