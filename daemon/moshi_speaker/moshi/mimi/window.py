@@ -16,7 +16,7 @@ class Place:
     slot: mx.array
     """Ring slot of its first position, (1,); the others follow without a wrap."""
     turns: mx.array
-    """Rotary embedding, complex (3, 1, 1, chunk, head_dim / 2): turns of queries and keys, 1 for values."""
+    """Rotary embedding, complex (3, 1, heads, chunk, head_dim / 2): of queries and keys; 1 for values."""
     mask: mx.array
     """Added to the scores, (chunk, slots): 0 where a query sees a slot, else minus infinity."""
 
@@ -45,6 +45,7 @@ class Window:
         self.chunk = chunk
         self.slots = -(-(transformer.context + chunk - 1) // chunk) * chunk
         self._context = transformer.context
+        self._heads = transformer.num_heads
         pairs = config.seanet.dimension // transformer.num_heads // 2
         self._frequencies = float(transformer.max_period) ** (-np.arange(pairs) / pairs)
         self._offset = 0
@@ -62,8 +63,10 @@ class Window:
 
     def _turns(self, positions: np.ndarray[tuple[int], np.dtype[np.int_]]) -> mx.array:
         # Pair d of a head of width D turns by position * max_period^(-2d/D) (moshi-spec §1.1).
-        turns = np.exp(1j * np.outer(positions, self._frequencies))
-        return mx.array(np.stack([turns, turns, np.ones_like(turns)])[:, None, None], mx.complex64)
+        # For each head, although all are alike: a product of equal shapes is one of MLX's own kernels.
+        turns = np.ones((3, 1, self._heads, len(positions), len(self._frequencies)), np.complex64)
+        turns[:2] = np.exp(1j * np.outer(positions, self._frequencies))
+        return mx.array(turns)
 
     def _mask(self, positions: np.ndarray[tuple[int], np.dtype[np.int_]]) -> mx.array:
         newest = positions[-1]
