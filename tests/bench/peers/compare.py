@@ -63,7 +63,7 @@ def main() -> int:
     parser.add_argument("--add", action="store_true", help="add rounds to those in the file")
     options = parser.parse_args()
     rounds = options.rounds or {"codec": 5, "lm": 3}[options.part]
-    notes = Console(stderr=True)
+    notes = Console(stderr=True, soft_wrap=True, highlight=False)
     try:
         session = compare(options.part, options.who, rounds, check=not options.no_check)
         found = findings.times_of(session)
@@ -71,12 +71,12 @@ def main() -> int:
             findings.write(options.json, found, add=options.add)
             found = read_times(options.json)
     except SpeakerError as error:
-        notes.print(f"compare: {error}", highlight=False)
+        notes.print(f"compare: {error}")
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED
     for line in findings.agreement(session):
-        notes.print(line, highlight=False)
+        notes.print(line)
     Console(width=None if sys.stdout.isatty() else 110).print(findings.table(found))
     return 0
 
