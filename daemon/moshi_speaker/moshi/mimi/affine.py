@@ -1,12 +1,21 @@
 """The matrix product that all of Mimi is made of."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import mlx.core as mx
 import mlx.nn as nn
 
 FEW_ROWS = 32
 """Rows a frame up to which a product is bound by reading its matrix."""
+
+
+@dataclass(slots=True)
+class _Views:
+    # What a product needs besides x, made once: as steps of each frame they would cost a tenth of all steps.
+    weight: mx.array
+    parts: list[mx.array]
+    biases: dict[tuple[int, int], mx.array] = field(default_factory=dict)
 
 
 class Affine(nn.Module):
@@ -21,6 +30,7 @@ class Affine(nn.Module):
         """Zeros, until weights are loaded; ``rows``: how many x has in a frame."""
         super().__init__()
         self._by_output = rows <= FEW_ROWS
+        self._views: _Views | None = None
         self.weight = mx.zeros((parts, inputs, outputs))
         if bias:
             self.bias = mx.zeros((outputs,))
@@ -35,7 +45,7 @@ class Affine(nn.Module):
     def __call__(self, *xs: mx.array) -> mx.array:
         """One (batch, rows, inputs) a part to (batch, rows, outputs)."""
         if "bias" in self:
-            return self.add_to(self.bias, *xs)
+            return self.add_to(self._bias(xs[0].shape[0], xs[0].shape[1]), *xs)
         first, *others = self._parts()
         return _add_products(xs[0] @ first, xs[1:], others)
 
@@ -44,8 +54,22 @@ class Affine(nn.Module):
         return _add_products(total, xs, self._parts())
 
     def _parts(self) -> list[mx.array]:
-        count = self.weight.shape[0]
-        return [self.weight] if count == 1 else [self.weight[i : i + 1] for i in range(count)]
+        return self._prepared().parts
+
+    def _bias(self, batch: int, rows: int) -> mx.array:
+        biases = self._prepared().biases
+        if (batch, rows) not in biases:
+            biases[batch, rows] = mx.broadcast_to(self.bias, (batch, rows, self.bias.shape[0]))
+            mx.eval(biases[batch, rows])
+        return biases[batch, rows]
+
+    def _prepared(self) -> _Views:
+        if self._views is None or self._views.weight is not self.weight:
+            count = self.weight.shape[0]
+            parts = [self.weight] if count == 1 else [self.weight[i : i + 1] for i in range(count)]
+            mx.eval(parts)
+            self._views = _Views(self.weight, parts)
+        return self._views
 
 
 def _add_products(total: mx.array, xs: Sequence[mx.array], matrices: list[mx.array]) -> mx.array:

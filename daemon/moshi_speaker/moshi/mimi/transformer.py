@@ -5,7 +5,7 @@ offsets of the norms, the scale of the scores, the layer scales, and the constan
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import mlx.core as mx
@@ -84,6 +84,12 @@ class Transformer(nn.Module):
 
     def at(self, place: Place, x: mx.array, rings: list[mx.array]) -> tuple[mx.array, list[mx.array]]:
         """A chunk and the rings to the same two, behind all layers; nothing is changed."""
+        if not on_metal():
+            # Here, once: products would have each layer do it.
+            heads = rings[0].shape[2]
+            place = replace(
+                place, mask=mx.broadcast_to(place.mask, (1, x.shape[0], heads, *place.mask.shape))
+            )
         written = []
         for layer, ring in zip(self.layers, rings, strict=True):
             x, ring = layer(x, ring, place)
@@ -94,8 +100,8 @@ class Transformer(nn.Module):
 def attend(queries: mx.array, keys: mx.array, values: mx.array, mask: mx.array) -> mx.array:
     """Attention with scaled queries, (1, batch, heads, time, head_dim).
 
-    Keys and values are (1, batch, heads, slots, head_dim), the mask (time, slots). The first axis is what
-    is left of the one that tells queries, keys and values apart.
+    Keys and values are (1, batch, heads, slots, head_dim), the mask (..., time, slots). The first axis is
+    what is left of the one that tells queries, keys and values apart.
     """
     # MLX's kernel for CUDA takes no mask, and would be taken apart into more operations than these.
     if on_metal():
