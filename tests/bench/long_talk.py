@@ -44,8 +44,11 @@ class LongTalkFigures:
     """What the speaker told of the engine, every half minute."""
 
 
-def measure(minutes: float) -> LongTalkFigures:
-    """Talk for so long, with a full-size random Mimi and the small language model."""
+def measure(minutes: float, threads: int | None = None) -> LongTalkFigures:
+    """Talk for so long, with a full-size random Mimi and the small language model.
+
+    ``threads`` as in ``engine.threads``.
+    """
     with tempfile.TemporaryDirectory(prefix="long-talk-") as name, open_soundcard() as card:
         folder = Path(name)
         write_checkpoint(folder / "model", FULL_CODEC)
@@ -54,7 +57,8 @@ def measure(minutes: float) -> LongTalkFigures:
         try:
             house = Room(folder, card, broker.port, folder / "model")
             length = {"max_conversation_s": 60.0 * minutes, "end_silence_s": 60.0 * minutes + MARGIN_S}
-            with house.speaker(conversation=length) as speaker, _talking(card, folder):
+            engine = {"threads": threads}
+            with house.speaker(conversation=length, engine=engine) as speaker, _talking(card, folder):
                 return _watch(speaker, minutes)
         finally:
             broker.kill()
@@ -93,7 +97,9 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="Whether the speaker keeps up for a whole talk.")
     parser.add_argument("--minutes", type=float, default=10.0, help="how long to talk")
-    figures = measure(parser.parse_args().minutes)
+    parser.add_argument("--threads", type=int, help="of the BLAS; without it as the speaker chooses")
+    asked = parser.parse_args()
+    figures = measure(asked.minutes, asked.threads)
     table = Table("rtf", "p50 ms", "p95 ms", "p99 ms", "backlog", "dropped", title="A long talk")
     for report in figures.reports:
         latency = report.get("frame_latency_ms") or {}

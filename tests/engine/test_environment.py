@@ -58,16 +58,26 @@ def test_the_narrowest_limit_counts(files: dict[str, str], cores: int, tmp_path:
 
 
 def test_an_engine_is_told_its_blas_and_its_threads() -> None:
-    assert environment(EngineSettings(), cores=2) == {
+    assert environment(EngineSettings(), cores=2, present={}) == {
         "MOSHI_SPEAKER_BLAS": "auto",
         "MOSHI_SPEAKER_THREADS": "1",
+        "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
     }
     assert environment(EngineSettings(), cores=1)["MOSHI_SPEAKER_THREADS"] == "1"
     assert environment(EngineSettings(), cores=64)["MOSHI_SPEAKER_THREADS"] == "4"
-    assert environment(EngineSettings(blas="builtin", threads=7), cores=8) == {
-        "MOSHI_SPEAKER_BLAS": "builtin",
-        "MOSHI_SPEAKER_THREADS": "7",
-    }
+    chosen = environment(EngineSettings(blas="builtin", threads=7), cores=8)
+    assert (chosen["MOSHI_SPEAKER_BLAS"], chosen["MOSHI_SPEAKER_THREADS"]) == ("builtin", "7")
+
+
+@pytest.mark.parametrize(
+    ("present", "given"),
+    [
+        ("glibc.malloc.arena_max=2", "glibc.malloc.arena_max=2:glibc.malloc.hugetlb=1"),
+        ("glibc.malloc.hugetlb=0", "glibc.malloc.hugetlb=0"),
+    ],
+)
+def test_what_the_user_tells_the_c_library_stays(present: str, given: str) -> None:
+    assert environment(EngineSettings(), 2, {"GLIBC_TUNABLES": present})["GLIBC_TUNABLES"] == given
 
 
 def test_an_engine_gets_no_more_threads_than_cores_whatever_is_wished() -> None:

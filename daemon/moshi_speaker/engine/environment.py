@@ -1,7 +1,7 @@
 """What an engine process finds in its environment: libraries read it once, when they are loaded."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from moshi_speaker.settings import EngineSettings
@@ -10,6 +10,13 @@ BLAS = "MOSHI_SPEAKER_BLAS"
 """Which BLAS to load, as ``engine.blas`` names them."""
 THREADS = "MOSHI_SPEAKER_THREADS"
 """How many threads it may use."""
+TUNABLES = "GLIBC_TUNABLES"
+"""Settings of the GNU C library, NAME=VALUE with colons between; elsewhere nothing reads them."""
+LARGE_PAGES = "glibc.malloc.hugetlb"
+"""With 1, memory is asked for in pages of 2 MiB where the kernel leaves that to programs.
+
+A frame reads some 300 MB of weights, 80 000 pages of 4 KiB: with large ones it takes a tenth less.
+"""
 MOST_THREADS = 4
 """As many as it gets unasked: products with one or two columns wait for memory, not for more cores.
 
@@ -18,13 +25,22 @@ made a whole frame a quarter slower on two cores.
 """
 
 
-def environment(settings: EngineSettings, cores: int) -> dict[str, str]:
-    """The variables for an engine; ``cores``: how many it may use.
+def environment(
+    settings: EngineSettings, cores: int, present: Mapping[str, str] = os.environ
+) -> dict[str, str]:
+    """The variables for an engine; ``cores``: how many it may use; ``present``: those it would have anyway.
 
     Threads beyond them wait for each other instead of computing: with a thousand an engine hangs.
     """
     unasked = max(1, min(cores - 1, MOST_THREADS))
-    return {BLAS: settings.blas, THREADS: str(min(cores, settings.threads or unasked))}
+    tunables = [present[TUNABLES]] if present.get(TUNABLES) else []
+    if LARGE_PAGES not in "".join(tunables):
+        tunables.append(f"{LARGE_PAGES}=1")
+    return {
+        BLAS: settings.blas,
+        THREADS: str(min(cores, settings.threads or unasked)),
+        TUNABLES: ":".join(tunables),
+    }
 
 
 def usable_cores(root: Path = Path("/")) -> int:
