@@ -85,6 +85,8 @@ def _candidates(wish: str) -> Iterator[tuple[str, ctypes.CDLL]]:
     for name in _AUTO if wish == "auto" else (wish,):
         if name in _FILES:
             os.environ.setdefault("GOMP_SPINCOUNT", str(SPIN_COUNT))
+            # A second team, such as that of SentencePiece, and idle threads would no longer wait awake.
+            os.environ.setdefault("OMP_NUM_THREADS", "1")
             try:
                 yield name, ctypes.CDLL(_FILES[name], mode=ctypes.RTLD_GLOBAL)
             except OSError:
