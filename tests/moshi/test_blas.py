@@ -37,6 +37,21 @@ def test_blis_comes_first_where_it_is_installed(wish: str) -> None:
 
 
 @on_linux
+@with_blis
+def test_only_blis_keeps_others_from_starting_teams_of_openmp() -> None:
+    code = (
+        "import os\n"
+        "from moshi_speaker.moshi import blas\n"
+        "{missing}"
+        "blas.load_blas('auto', 1)\n"
+        "print(os.environ.get('OMP_NUM_THREADS'))"
+    )
+    assert _run(code.format(missing="")) == "1"
+    assert _run(code.format(missing=""), OMP_NUM_THREADS="3") == "3"
+    assert _run(code.format(missing="blas._FILES['blis'] = 'libno-such.so.4'\n")) == "None"
+
+
+@on_linux
 @with_openblas
 def test_openblas_is_taken_where_it_is_wished_for() -> None:
     told, *loaded = _run(MULTIPLY, MOSHI_SPEAKER_BLAS="openblas", MOSHI_SPEAKER_THREADS="2").split("|")

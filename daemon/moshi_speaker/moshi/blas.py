@@ -21,6 +21,11 @@ SPIN_COUNT = 20_000
 Products follow each other closely within a frame, and waking a thread takes longer than most of them.
 """
 _FILES = {"blis": "libblis.so.4", "openblas": "libopenblas.so.0"}
+_OPENMP = {
+    "GOMP_SPINCOUNT": str(SPIN_COUNT),
+    # BLIS is told its threads. A team of anything else beside its own, and idle threads would not wait awake.
+    "OMP_NUM_THREADS": "1",
+}
 _PACKAGES = {"blis": "libblis4-openmp", "openblas": "libopenblas0-pthread"}
 _AUTO = ("blis", "openblas")
 """BLIS first: it reads the matrices of a frame, which meet one or two columns only, up to twice as fast."""
@@ -84,13 +89,14 @@ def _loaded(wish: str, threads: int | None) -> BlasReport:
 def _candidates(wish: str) -> Iterator[tuple[str, ctypes.CDLL]]:
     for name in _AUTO if wish == "auto" else (wish,):
         if name in _FILES:
-            os.environ.setdefault("GOMP_SPINCOUNT", str(SPIN_COUNT))
-            # A second team, such as that of SentencePiece, and idle threads would no longer wait awake.
-            os.environ.setdefault("OMP_NUM_THREADS", "1")
+            wanted = _OPENMP if name == "blis" else {}
+            added = {key: value for key, value in wanted.items() if key not in os.environ}
+            os.environ.update(added)
             try:
                 yield name, ctypes.CDLL(_FILES[name], mode=ctypes.RTLD_GLOBAL)
             except OSError:
-                continue
+                for variable in added:
+                    del os.environ[variable]
 
 
 def _blis(library: ctypes.CDLL, threads: int | None) -> BlasReport:

@@ -46,7 +46,7 @@ def train_tokenizer(path: Path, text_card: int) -> None:
         bos_id=1,
         eos_id=2,
         pad_id=PAD,
-        num_threads=1,  # more would be a team of OpenMP, beside which that of the BLAS sleeps between products
+        num_threads=1,  # more would be a team of OpenMP, beside which that of the BLAS would fall asleep
         minloglevel=2,
     )
     path.write_bytes(model.getvalue())
