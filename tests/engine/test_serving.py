@@ -1,12 +1,13 @@
 """What the engine process does with each message, without a process."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from moshi_speaker.engine.answering import Answering
 from moshi_speaker.engine.inbox import Inbox
 from moshi_speaker.engine.interface import Memory
 from moshi_speaker.engine.messages import (
@@ -145,8 +146,9 @@ def sent() -> list[Message]:
 
 
 @pytest.fixture
-def worker(dialogue: FakeDialogue, sent: list[Message]) -> Worker:
-    return Worker(dialogue, sent.append, dialogue.clock)
+def worker(dialogue: FakeDialogue, sent: list[Message]) -> Iterator[Worker]:
+    with Answering(sent.append, dialogue.clock, lost=lambda: None) as answering:
+        yield Worker(dialogue, sent.append, dialogue.clock, answering)
 
 
 def test_a_frame_is_answered_with_its_number_and_timings(worker: Worker, sent: list[Message]) -> None:

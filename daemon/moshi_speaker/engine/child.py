@@ -46,15 +46,13 @@ class ChildProcess:
         It runs the code that we run, not what the working folder may hold, and in a process group of its
         own, for Ctrl-C is the speaker's to handle.
         """
-        root = str(Path(moshi_speaker.__file__).parents[1])
-        path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
         try:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-P", "-m", "moshi_speaker.engine.worker", *arguments),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
-                env={**os.environ, **environment, "PYTHONPATH": path},
+                env=surroundings(environment),
                 process_group=0,
             )
         except OSError as error:
@@ -141,15 +139,30 @@ class ChildProcess:
         self._log.cancel()
 
 
+def surroundings(more: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a child that finds the package that we run; ``more`` is added to our own."""
+    root = str(Path(moshi_speaker.__file__).parents[1])
+    path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+    return {**os.environ, **more, "PYTHONPATH": path}
+
+
 def _obituary(returncode: int | None, last_line: str) -> EngineError:
     words = f" (last in its log: {last_line})" if last_line else ""
     if returncode is None:
         return EngineError(f"the engine process closed its pipe{words}")
+    remedy = (
+        "if nobody did it by hand, memory ran out: take a smaller model"
+        if returncode == -signal.SIGKILL
+        else ""
+    )
+    return EngineError(f"the engine process {how_it_ended(returncode)}{words}", remedy=remedy)
+
+
+def how_it_ended(returncode: int) -> str:
+    """The end of a process in words, by its code as ``subprocess`` has it."""
     if returncode >= 0:
-        return EngineError(f"the engine process ended with exit code {returncode}{words}")
-    name = _signal_name(-returncode)
-    remedy = "if nobody did it by hand, memory ran out: take a smaller model" if name == "SIGKILL" else ""
-    return EngineError(f"the engine process was killed by {name}{words}", remedy=remedy)
+        return f"ended with exit code {returncode}"
+    return f"was killed by {_signal_name(-returncode)}"
 
 
 def _signal_name(number: int) -> str:

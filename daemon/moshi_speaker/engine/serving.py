@@ -4,7 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from moshi_speaker.engine.answering import Answering
 from moshi_speaker.engine.dialogue import Dialogue, Load
+from moshi_speaker.engine.duet import LateReply
 from moshi_speaker.engine.inbox import Inbox
 from moshi_speaker.engine.interface import EngineInfo, Timings
 from moshi_speaker.engine.messages import (
@@ -35,8 +37,8 @@ Clock = Callable[[], float]
 def serve(inbox: Inbox, send: Send, load: Load, clock: Clock, started: float) -> None:
     """Work until the inbox is closed; ``started`` is when the process began, by ``clock``.
 
-    Raises SpeakerError when the model cannot be loaded or is too slow, ProtocolError when the speaker speaks
-    out of turn.
+    Raises SpeakerError when the model cannot be loaded or is too slow, or is lost, ProtocolError when the
+    speaker speaks out of turn.
     """
     first = inbox.take()
     if first is None:
@@ -45,7 +47,6 @@ def serve(inbox: Inbox, send: Send, load: Load, clock: Clock, started: float) ->
     if not isinstance(message, Configure):
         raise ProtocolError(f"{type(message).__name__} before Configure")
     ready = start_up(message, load, lambda text: send(Status(text[:_STATUS_LENGTH])), clock)
-    worker = Worker(ready.dialogue, send, clock)
     info = EngineInfo(
         model=ready.dialogue.model,
         load_s=clock() - started,
@@ -55,19 +56,23 @@ def serve(inbox: Inbox, send: Send, load: Load, clock: Clock, started: float) ->
         problem=ready.problem,
         replaces=ready.replaces,
     )
-    send(Ready(info))
-    while (item := inbox.take()) is not None:
-        worker.handle(*item)
+    with Answering(send, clock, lost=inbox.close) as answering:
+        worker = Worker(ready.dialogue, send, clock, answering)
+        send(Ready(info))
+        while (item := inbox.take()) is not None:
+            worker.handle(*item)
+        answering.check()
 
 
 class Worker:
     """A loaded model that answers messages; refreshed after each session, so that the next begins at once."""
 
-    def __init__(self, dialogue: Dialogue, send: Send, clock: Clock) -> None:
-        """``dialogue`` has just been reset."""
+    def __init__(self, dialogue: Dialogue, send: Send, clock: Clock, answering: Answering) -> None:
+        """``dialogue`` has just been reset; ``answering`` gets the replies whose sound comes later."""
         self._dialogue = dialogue
         self._send = send
         self._clock = clock
+        self._answering = answering
         self._session: int | None = None
         self._fresh = True
 
@@ -85,6 +90,7 @@ class Worker:
                 self._session = None
                 self._refresh()
             case Ping(sequence):
+                self._answering.drain()
                 self._send(Pong(sequence, memory()))
             case _:
                 raise ProtocolError(f"{type(message).__name__} out of turn")
@@ -95,10 +101,14 @@ class Worker:
         # A sound that is not a number would stay in the codec's memory for as long as its window.
         sound = frame.sound if np.isfinite(frame.sound).all() else np.zeros_like(frame.sound)
         reply = self._dialogue.step(sound)
+        if isinstance(reply, LateReply):
+            self._answering.put(frame, reply, arrived, began)
+            return
         timings = Timings((began - arrived) * 1_000, (self._clock() - began) * 1_000)
         self._send(Answer(frame.session, frame.sequence, reply.audio, reply.text, reply.silent, timings))
 
     def _refresh(self) -> None:
         if not self._fresh:
+            self._answering.drain()
             self._dialogue.reset()
             self._fresh = True

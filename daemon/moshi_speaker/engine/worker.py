@@ -22,14 +22,13 @@ from moshi_speaker.engine.inbox import Inbox
 from moshi_speaker.engine.messages import Close, Message
 from moshi_speaker.engine.protocol import Decoder, encode
 from moshi_speaker.engine.serving import serve
+from moshi_speaker.engine.voice import PR_SET_PDEATHSIG, with_voice
 from moshi_speaker.errors import EngineError, SpeakerError
 
 DEFAULT_DIALOGUE = "moshi_speaker.moshi.dialogue:load"
 EXIT_GRACE_S = 0.5
 """Seconds that the work in hand may still take once the speaker is gone or has said Close."""
 _READ_BYTES = 65_536
-_PR_SET_PDEATHSIG = 1
-"""From linux/prctl.h."""
 
 
 def main() -> int:
@@ -40,7 +39,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="moshi-speaker engine")
     parser.add_argument("--dialogue", default=DEFAULT_DIALOGUE, metavar="MODULE:FUNCTION")
     load = _loader(parser.parse_args().dialogue)
-    return _work(_sender(output), load, started)
+    return _work(_sender(output), with_voice(load), started)
 
 
 def _work(send: Callable[[Message], None], load: Load, started: float) -> int:
@@ -78,7 +77,7 @@ def _live_and_die_with_parent() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _loader(dialogue: str) -> Load:

@@ -14,14 +14,27 @@ from moshi_speaker.moshi.device import on_cpu
 from moshi_speaker.moshi.download import Status
 from moshi_speaker.moshi.hub import ModelFiles, find
 from moshi_speaker.moshi.lm.checkpoint import load_lm
-from moshi_speaker.moshi.lm.generate import Generator
+from moshi_speaker.moshi.lm.generate import Generator, Step
 from moshi_speaker.moshi.lm.sampling import Sampling
 from moshi_speaker.moshi.lm.temporal import MoshiLm
 from moshi_speaker.moshi.memory import CACHE_LIMIT_BYTES, GIGABYTE, Unpack, available_bytes, unpacks, wire
 from moshi_speaker.moshi.mimi.checkpoint import load_mimi
 from moshi_speaker.moshi.mimi.codec import Mimi
 from moshi_speaker.moshi.tokenizer import Tokenizer
+from moshi_speaker.moshi.voice import VoiceSource
 from moshi_speaker.settings import ModelSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What 80 ms of the user brought, before anything is decoded."""
+
+    codes: NDArray[np.int32] | None
+    """Moshi's voice, shape (codebooks,); None while the first frames fill the delays."""
+    text: str
+    """As in ``DialogueFrame``."""
+    silent: bool
+    """As in ``DialogueFrame``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +62,15 @@ class Dialogue:
         dtype: mx.Dtype,
         *,
         compiled: bool = False,
+        voice: VoiceSource | None = None,
     ) -> None:
         """``model`` is what the user calls it; ``dtype`` that of the language model's activations.
 
-        ``compiled``: let MLX trace and fuse the steps of the language model.
+        ``compiled``: let MLX trace and fuse the steps of the language model. ``voice``: where another process
+        finds what decodes the codes, if that is worth it here.
         """
         self.model = model
+        self.voice = voice
         self._config = lm.config
         self._mimi = mimi
         self._tokenizer = tokenizer
@@ -85,12 +101,7 @@ class Dialogue:
 
     def step(self, pcm: NDArray[np.float32]) -> DialogueFrame:
         """Answer one frame, shape (1920,), at 24 kHz in [-1, 1]. Waits for the device once."""
-        # The device begins with each part while the next is put together.
-        codes = self._mimi.encode(mx.array(pcm, dtype=mx.float32)[None], self._encoder)
-        mx.async_eval(codes)
-        self._finish("encode", codes)
-        mx.async_eval(self._generator.begin(codes))
-        step = self._generator.finish()
+        step = self._hear(pcm)
         self._finish("lm step", step.text, *self._generator.state_arrays())
         voice = None
         if step.codes is not None:
@@ -98,11 +109,17 @@ class Dialogue:
         mx.eval(step.text, *([] if voice is None else [voice]), *self._generator.state_arrays())
         mx.async_eval(*self._generator.ahead())
         self._finish("decode")
-        token = _item(step.text)
         audio = None if voice is None else np.array(voice)
-        text = self._first_text + self._text.push(token)
-        self._first_text = ""
-        return DialogueFrame(audio, text, token in (PAD, END_PAD))
+        return DialogueFrame(audio, *self._told(step.text))
+
+    def hear(self, pcm: NDArray[np.float32]) -> Heard:
+        """As ``step``, for a voice that is decoded elsewhere."""
+        step = self._hear(pcm)
+        codes = [] if step.codes is None else [step.codes]
+        mx.eval(step.text, *codes, *self._generator.state_arrays())
+        mx.async_eval(*self._generator.ahead())
+        found = None if step.codes is None else np.array(step.codes)[0, :, 0]
+        return Heard(found, *self._told(step.text))
 
     def observe(self, done: Callable[[str], None]) -> None:
         """Be told when each part of a step is done: ``encode``, ``lm step``, ``decode``.
@@ -114,6 +131,20 @@ class Dialogue:
     def memory_bytes(self) -> int:
         """Memory that MLX holds."""
         return mx.get_active_memory() + mx.get_cache_memory()
+
+    def _hear(self, pcm: NDArray[np.float32]) -> Step:
+        # The device begins with each part while the next is put together.
+        codes = self._mimi.encode(mx.array(pcm, dtype=mx.float32)[None], self._encoder)
+        mx.async_eval(codes)
+        self._finish("encode", codes)
+        mx.async_eval(self._generator.begin(codes))
+        return self._generator.finish()
+
+    def _told(self, text: mx.array) -> tuple[str, bool]:
+        token = _item(text)
+        words = self._first_text + self._text.push(token)
+        self._first_text = ""
+        return words, token in (PAD, END_PAD)
 
     def _finish(self, part: str, *arrays: mx.array) -> None:
         if self._done is not None:
@@ -169,7 +200,9 @@ def load_files(
     mimi = load_mimi(files.mimi, files.mimi_config, lm_config.codebooks, compiled=compiled)
     dequantize = on_cpu() and unpacks(unpack, lm_config, available_bytes())
     lm = load_lm(files.lm, lm_config, dtype, dequantize=dequantize)
-    dialogue = Dialogue(files.name, lm, mimi, tokenizer, sampling, dtype, compiled=compiled)
+    # A GPU is one for all processes; the cores of a CPU are idle while one of them decodes.
+    voice = VoiceSource(files.mimi, files.mimi_config, lm_config.codebooks) if on_cpu() else None
+    dialogue = Dialogue(files.name, lm, mimi, tokenizer, sampling, dtype, compiled=compiled, voice=voice)
     limit = wire(mx.device_info(), mx.get_active_memory() + CACHE_LIMIT_BYTES, mx.set_wired_limit)
     if limit is not None and status is not None:
         status(f"{limit / GIGABYTE:.1f} GB of memory are pinned for the model")
