@@ -34,7 +34,7 @@ def test_a_small_run_writes_what_it_prints(
     assert json.loads(said.out) == found
     assert [times["part"] for times in found["times"]] == [
         *("encode", "decode", "codec", "lm step"),
-        *("frame", "frame: encode", "frame: lm step", "frame: decode"),
+        *("frame", "frame: encode", "frame: lm step", "frame: decode", "frame: in the engine"),
     ]
     assert all(len(times["times_ms"]) == 3 for times in found["times"])
     assert len(found["session"]["steps_ms"]) == 60

@@ -13,6 +13,7 @@ from moshi_speaker.bench.idle import watch_idle
 from moshi_speaker.bench.machine import this_machine
 from moshi_speaker.bench.models import Models
 from moshi_speaker.bench.report import Report, Session, read_times
+from moshi_speaker.bench.throughput import time_engine
 from moshi_speaker.bench.wake import time_wake
 from moshi_speaker.engine.environment import THREADS
 from moshi_speaker.errors import CheckpointError, SpeakerError, UsageError
@@ -88,6 +89,8 @@ class Bench:
             case "frame":
                 self._say(f"whole frame and its parts: {options.frames} times")
                 report.times += time_frame(self._work(), options.frames, self._clock)
+                source = self._models.full_codec()
+                report.times += time_engine(source, options.frames, self._clock, self._say)
             case "wake":
                 self._say(f"wake word: {options.wake_rounds} times, in a room made of files")
                 report.times += time_wake(self._models.talkative(), options.wake_rounds, self._clock)

@@ -20,6 +20,7 @@ PARTS = {
     "frame: encode": "  encode, alone",
     "frame: lm step": "  language model, alone",
     "frame: decode": "  decode, alone",
+    "frame: in the engine": "a frame after the other",
     "wake: first sound": "wake word to first sound",
     "wake: in the model": "wake word to the model",
     "wake: caught up": "wake word to caught up",
@@ -72,6 +73,10 @@ def remarks(report: Report) -> list[str]:
     lines = [str(report.machine)]
     if report.of("frame"):
         lines.append("a frame's parts alone wait for the device one by one; the whole frame waits once")
+    if report.of("frame: in the engine"):
+        lines.append(
+            "a frame after the other: in the engine, where on a CPU one is spoken while the next is heard"
+        )
     if report.session is not None:
         lines.append(f"long session: {_session(report.session)}")
     if (idle := report.idle) is not None:

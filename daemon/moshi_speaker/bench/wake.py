@@ -1,7 +1,6 @@
 """From the wake word to the first sound and to Moshi: the whole speaker, but for the sound card."""
 
 import asyncio
-import signal
 from collections.abc import AsyncIterator
 from importlib.resources import as_file, files
 
@@ -10,6 +9,7 @@ from moshi_speaker.audio.room import RoomDevice
 from moshi_speaker.audio.wavfile import read_audio
 from moshi_speaker.bench.alternate import Clock
 from moshi_speaker.bench.engines import Ready, TellingEngine
+from moshi_speaker.bench.event_loop import event_loop
 from moshi_speaker.bench.report import OURS, Times
 from moshi_speaker.engine.interface import AnsweredFrame, Status
 from moshi_speaker.errors import SpeakerError
@@ -116,23 +116,9 @@ class WatchedEngine(TellingEngine):
 
 def time_wake(model: str, rounds: int, clock: Clock) -> list[Times]:
     """Say the wake word ``rounds`` times and watch. Raises SpeakerError where a part is missing."""
-    with asyncio.Runner(loop_factory=_event_loop) as runner:
+    with asyncio.Runner(loop_factory=event_loop) as runner:
         watched = runner.run(_watch(model, rounds, clock))
     return [Times(part, OURS, tuple(times_ms)) for part, times_ms in watched.times_ms.items()]
-
-
-def _event_loop() -> asyncio.AbstractEventLoop:
-    """A new one, made in one piece: of half a loop, left by Ctrl-C, Python complains in a traceback."""
-    came: list[int] = []
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = [(number, signal.signal(number, lambda late, _: came.append(late))) for number in numbers]
-    try:
-        return asyncio.new_event_loop()
-    finally:
-        for number, handler in before:
-            signal.signal(number, handler)
-        for late in came:
-            signal.raise_signal(late)
 
 
 async def _watch(model: str, rounds: int, clock: Clock) -> Watch:
