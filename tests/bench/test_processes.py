@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from moshi_speaker.bench.processes import _seconds, cpu_seconds, resident_bytes
+from moshi_speaker.bench.processes import _seconds, cpu_seconds, family, resident_bytes
 from moshi_speaker.errors import MissingPartError
 
 
@@ -22,6 +22,15 @@ def test_a_process_that_is_gone_is_told() -> None:
     for count in (cpu_seconds, resident_bytes):
         with pytest.raises(MissingPartError, match="no process"):
             count(done.pid)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_a_family_is_a_process_and_its_children() -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        found = family(os.getpid())
+        child.communicate(b"\n")
+    assert found[0] == os.getpid()
+    assert child.pid in found[1:]
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,9 @@ class FakeEars:
         self.frames += 1
         return FakeHeard(None if self.frames == 1 else np.array([self.frames], np.int32))
 
+    def give_voice_away(self) -> None:
+        raise AssertionError("whoever puts a duet together does that")
+
 
 @dataclass
 class FakeMouth:
@@ -39,6 +42,7 @@ class FakeMouth:
 
     waiting: list[int] = field(default_factory=list)
     resets: int = 0
+    held_bytes: int = 170
 
     def speak(self, codes: NDArray[np.int32]) -> None:
         self.waiting.append(int(codes[0]))
@@ -74,4 +78,4 @@ def test_both_forget_a_talk(duet: Duet, mouth: FakeMouth) -> None:
     duet.reset()
     assert mouth.resets == 1
     assert duet.step(SILENCE).audio is None
-    assert duet.model == "fake"
+    assert (duet.model, duet.held_bytes) == ("fake", 170)

@@ -1,11 +1,13 @@
 """Moshi's voice decoded by a real process of its own, with a small model."""
 
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import mlx.core as mx
 import numpy as np
 import pytest
 
@@ -82,6 +84,22 @@ def test_only_a_model_that_says_so_gets_a_voice_of_its_own(model: ModelSettings)
     dialogue = load(model, lambda _: None)
     dialogue.voice = None
     assert with_voice(lambda *_: dialogue)(model, lambda _: None) is dialogue
+
+
+def test_a_dialogue_that_gave_its_voice_away_talks_on_and_holds_less(model: ModelSettings) -> None:
+    dialogue = load(model, lambda _: None)
+    gc.collect()
+    whole = mx.get_active_memory()
+    dialogue.give_voice_away()
+    gc.collect()
+    assert mx.get_active_memory() < whole
+    for _ in range(2):
+        dialogue.reset()
+        assert [dialogue.hear(frame) for frame in SOUND][-1].codes is not None
+
+
+def test_a_voice_tells_how_much_memory_it_takes(voice: VoiceProcess) -> None:
+    assert 10_000 < voice.held_bytes < mx.get_peak_memory()
 
 
 async def test_an_engine_whose_voice_dies_is_lost_and_says_why(model: ModelSettings) -> None:

@@ -20,7 +20,7 @@ import moshi_speaker
 from moshi_speaker.audio.frames import Device
 from moshi_speaker.audio.room import RoomDevice
 from moshi_speaker.bench.engines import Ready, TellingEngine
-from moshi_speaker.bench.processes import cpu_seconds, resident_bytes
+from moshi_speaker.bench.processes import cpu_seconds, family, resident_bytes
 from moshi_speaker.bench.report import Idle
 from moshi_speaker.engine.interface import Engine, Status
 from moshi_speaker.engine.process import LocalEngine
@@ -114,16 +114,17 @@ async def _listen(settings: Settings, device: Device, seconds: float) -> Idle:
 
 
 async def _watch(engine: int, sound: str, seconds: float) -> Idle:
-    began, ours, engines = time.monotonic(), time.process_time(), cpu_seconds(engine)
+    engine_and_voice = family(engine)
+    began, ours, engines = time.monotonic(), time.process_time(), sum(map(cpu_seconds, engine_and_voice))
     await asyncio.sleep(seconds)
     took = time.monotonic() - began
     return Idle(
         seconds=took,
         sound=sound,
         speaker_percent=100.0 * (time.process_time() - ours) / took,
-        engine_percent=100.0 * (cpu_seconds(engine) - engines) / took,
+        engine_percent=100.0 * (sum(map(cpu_seconds, engine_and_voice)) - engines) / took,
         speaker_bytes=resident_bytes(os.getpid()),
-        engine_bytes=resident_bytes(engine),
+        engine_bytes=sum(map(resident_bytes, engine_and_voice)),
     )
 
 

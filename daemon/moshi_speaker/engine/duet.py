@@ -35,9 +35,15 @@ class Ears(Protocol):
     def hear(self, pcm: NDArray[np.float32]) -> Heard:
         """Hear one frame, shape (1920,)."""
 
+    def give_voice_away(self) -> None:
+        """Let go of what only a voice needs."""
+
 
 class Mouth(Protocol):
     """Decodes frames in order, at its own pace."""
+
+    held_bytes: int
+    """Memory that it takes, wherever it is."""
 
     def speak(self, codes: NDArray[np.int32]) -> None:
         """Begin with a frame, after those before."""
@@ -75,6 +81,11 @@ class Duet:
     def model(self) -> str:
         """Repo id or folder of the model."""
         return self._ears.model
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory that the mouth takes besides ours."""
+        return self._mouth.held_bytes
 
     def reset(self) -> None:
         """Forget the talk; all replies have been taken."""

@@ -6,9 +6,9 @@ import numpy as np
 
 from moshi_speaker.engine.answering import Answering
 from moshi_speaker.engine.dialogue import Dialogue, Load
-from moshi_speaker.engine.duet import LateReply
+from moshi_speaker.engine.duet import Duet, LateReply
 from moshi_speaker.engine.inbox import Inbox
-from moshi_speaker.engine.interface import EngineInfo, Timings
+from moshi_speaker.engine.interface import EngineInfo, Memory, Timings
 from moshi_speaker.engine.messages import (
     Answer,
     Begin,
@@ -51,7 +51,7 @@ def serve(inbox: Inbox, send: Send, load: Load, clock: Clock, started: float) ->
         model=ready.dialogue.model,
         load_s=clock() - started,
         frame_ms=ready.frame_ms,
-        memory=memory(),
+        memory=_memory(ready.dialogue),
         blas=blas(),
         problem=ready.problem,
         replaces=ready.replaces,
@@ -91,7 +91,7 @@ class Worker:
                 self._refresh()
             case Ping(sequence):
                 self._answering.drain()
-                self._send(Pong(sequence, memory()))
+                self._send(Pong(sequence, _memory(self._dialogue)))
             case _:
                 raise ProtocolError(f"{type(message).__name__} out of turn")
 
@@ -112,3 +112,10 @@ class Worker:
             self._answering.drain()
             self._dialogue.reset()
             self._fresh = True
+
+
+def _memory(dialogue: Dialogue) -> Memory:
+    """What this process holds, and what another one holds for it."""
+    ours = memory()
+    elsewhere = dialogue.held_bytes if isinstance(dialogue, Duet) else 0
+    return Memory(ours.active_bytes + elsewhere, ours.peak_bytes + elsewhere, ours.cache_bytes)

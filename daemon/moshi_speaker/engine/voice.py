@@ -1,12 +1,13 @@
 """The voice process: ``python -m moshi_speaker.engine.voice``, with pipes to the engine process on 0 and 1.
 
-Its input begins with a line of JSON that says what to load. A byte of its output says that it is ready; then
+Its input begins with a line of JSON that says what to load. ``READY`` says how many bytes it holds; then
 each ``SPEAK`` and its codes, int32, is answered with a frame of sound, float32, and ``RESET`` with nothing.
 """
 
 import ctypes
 import os
 import signal
+import struct
 import subprocess
 import sys
 import weakref
@@ -23,10 +24,12 @@ from moshi_speaker.engine.dialogue import Dialogue, Load
 from moshi_speaker.engine.duet import Duet, Ears
 from moshi_speaker.engine.environment import THREADS, usable_cores
 from moshi_speaker.engine.protocol import FRAME_SAMPLES
+from moshi_speaker.engine.resources import memory
 from moshi_speaker.errors import EngineError
 from moshi_speaker.settings import ModelSettings
 
-SPEAK, RESET, READY = b"S", b"R", b"Y"
+SPEAK, RESET = b"S", b"R"
+READY = struct.Struct("<Q")
 PR_SET_PDEATHSIG = 1
 """From linux/prctl.h."""
 _EXIT_S = 1.0
@@ -48,6 +51,8 @@ class VoiceProcess:
         )
         assert self._process.stdin is not None and self._process.stdout is not None
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
+        self.held_bytes = 0
+        """Memory that it takes, once it is ready: it does not grow."""
         # A model that gives way to a smaller one takes its voice with it.
         self.close = weakref.finalize(self, _end, self._process)
         self._write(TypeAdapter(type(source)).dump_json(source) + b"\n")
@@ -59,7 +64,7 @@ class VoiceProcess:
 
     def wait(self) -> None:
         """Until it is ready. Raises EngineError when it ends before."""
-        self._read(len(READY))
+        (self.held_bytes,) = READY.unpack(self._read(READY.size))
 
     def speak(self, codes: NDArray[np.int32]) -> None:
         """Let it decode a frame, shape (codebooks,), after those before. Raises EngineError."""
@@ -106,7 +111,9 @@ def with_voice(load: Load) -> Load:
             return dialogue
         mouth = VoiceProcess(source, {THREADS: "1"})
         mouth.wait()
-        return Duet(cast(Ears, dialogue), mouth)
+        ears = cast(Ears, dialogue)
+        ears.give_voice_away()
+        return Duet(ears, mouth)
 
     return load_both
 
@@ -134,7 +141,9 @@ def main() -> None:
     commands = sys.stdin.buffer
     source = TypeAdapter(VoiceSource).validate_json(commands.readline())
     voice = Voice(source)
-    output.write(READY)
+    voice.speak(np.zeros(source.codebooks, np.int32))
+    voice.reset()
+    output.write(READY.pack(memory().held_bytes))
     while command := commands.read(1):
         if command == RESET:
             voice.reset()

@@ -19,7 +19,7 @@ from moshi_speaker.moshi.lm.sampling import Sampling
 from moshi_speaker.moshi.lm.temporal import MoshiLm
 from moshi_speaker.moshi.memory import CACHE_LIMIT_BYTES, GIGABYTE, Unpack, available_bytes, unpacks, wire
 from moshi_speaker.moshi.mimi.checkpoint import load_mimi
-from moshi_speaker.moshi.mimi.codec import Mimi
+from moshi_speaker.moshi.mimi.codec import CodecState, Mimi
 from moshi_speaker.moshi.tokenizer import Tokenizer
 from moshi_speaker.moshi.voice import VoiceSource
 from moshi_speaker.settings import ModelSettings
@@ -75,6 +75,7 @@ class Dialogue:
         self._mimi = mimi
         self._tokenizer = tokenizer
         self._generator = Generator(lm, sampling, dtype, compiled=compiled)
+        self._decoder: CodecState | None = mimi.make_decoder_state()
         self._first_text = ""
         self._done: Callable[[str], None] | None = None
         self._begin()
@@ -105,6 +106,7 @@ class Dialogue:
         self._finish("lm step", step.text, *self._generator.state_arrays())
         voice = None
         if step.codes is not None:
+            assert self._decoder is not None, "the voice was given away"
             voice = mx.clip(self._mimi.decode(step.codes, self._decoder)[0], -1.0, 1.0)
         mx.eval(step.text, *([] if voice is None else [voice]), *self._generator.state_arrays())
         mx.async_eval(*self._generator.ahead())
@@ -113,13 +115,18 @@ class Dialogue:
         return DialogueFrame(audio, *self._told(step.text))
 
     def hear(self, pcm: NDArray[np.float32]) -> Heard:
-        """As ``step``, for a voice that is decoded elsewhere."""
+        """As ``step``, for a voice that is decoded elsewhere; a talk has one or the other."""
         step = self._hear(pcm)
         codes = [] if step.codes is None else [step.codes]
         mx.eval(step.text, *codes, *self._generator.state_arrays())
         mx.async_eval(*self._generator.ahead())
         found = None if step.codes is None else np.array(step.codes)[0, :, 0]
         return Heard(found, *self._told(step.text))
+
+    def give_voice_away(self) -> None:
+        """Let go of what decodes: from now on ``hear`` takes the place of ``step``."""
+        self._mimi.keep_only("encode")
+        self._decoder = None
 
     def observe(self, done: Callable[[str], None]) -> None:
         """Be told when each part of a step is done: ``encode``, ``lm step``, ``decode``.
@@ -153,7 +160,8 @@ class Dialogue:
 
     def _begin(self) -> None:
         self._encoder = self._mimi.make_encoder_state()
-        self._decoder = self._mimi.make_decoder_state()
+        if self._decoder is not None:
+            self._decoder = self._mimi.make_decoder_state()
         self._text = self._tokenizer.stream()
         first = self._generator.start()
         mx.eval(first.text, *first.raw, *self._generator.state_arrays())

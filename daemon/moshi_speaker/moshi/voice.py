@@ -28,7 +28,7 @@ class Voice:
 
     def __init__(self, source: VoiceSource) -> None:
         """Load the codec. Raises CheckpointError."""
-        self._mimi = load_mimi(source.mimi, source.config, source.codebooks)
+        self._mimi = load_mimi(source.mimi, source.config, source.codebooks, only="decode")
         self.reset()
 
     def reset(self) -> None:

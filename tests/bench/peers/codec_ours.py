@@ -11,9 +11,13 @@ import moshi_speaker.moshi  # noqa: F401 - before MLX itself: it settles how MLX
 import mlx.core as mx
 import numpy as np
 
+from moshi_speaker.engine.environment import THREADS, usable_cores
+from moshi_speaker.engine.voice import VoiceProcess
 from moshi_speaker.moshi.compiling import compiles
+from moshi_speaker.moshi.device import on_cpu
 from moshi_speaker.moshi.mimi.checkpoint import load_mimi
 from moshi_speaker.moshi.mimi.config import MimiConfig
+from moshi_speaker.moshi.voice import VoiceSource
 from tests.bench.peers.codec import CODEBOOKS, TOGETHER, CodecContestant, Codes, Sound, arguments
 from tests.bench.peers.serving import Times, serve
 
@@ -42,34 +46,54 @@ class OurMimi:
         return sound
 
     def both(self, sound: Sound, codes: Codes) -> tuple[Codes, Sound]:
-        """One frame of each direction, due at the same time."""
+        """One frame of each direction, due at the same time: as in the engine."""
         found = self.mimi.encode(mx.array(sound)[None], self.encoder)
         voice = self.mimi.decode(mx.array(codes)[None, :, None], self.decoder)
         mx.eval(found, voice)
         return np.array(found[0, :, 0]), np.array(voice[0])
 
 
+class TwoProcesses:
+    """The same on a CPU, where the engine lets another process decode."""
+
+    def __init__(self, codec: OurMimi, weights: Path) -> None:
+        """``codec`` encodes."""
+        self._codec = codec
+        self._voice = VoiceProcess(VoiceSource(weights, MimiConfig(), CODEBOOKS), {THREADS: "1"})
+        self._voice.wait()
+
+    def both(self, sound: Sound, codes: Codes) -> tuple[Codes, Sound]:
+        """One frame of each direction, due at the same time."""
+        self._voice.speak(codes)
+        return self._codec.encode(sound), self._voice.sound()
+
+
 class OurContestant(CodecContestant):
     """Also knows how to do both directions at once, as they are in a talk."""
 
-    def __init__(self, codec: OurMimi, sound: Sound) -> None:
-        """As for all."""
+    def __init__(self, codec: OurMimi, sound: Sound, weights: Path) -> None:
+        """As for all; ``weights`` for another process."""
         super().__init__(codec, sound)
         self._ours = codec
+        self._weights = weights
+        self._pair: OurMimi | TwoProcesses | None = None
 
     def frames(self, way: str) -> Iterator[Times]:
         """In turn, or together: this frame's sound, and the codes of the frame before."""
         if way != "together":
             yield from super().frames(way)
             return
+        if self._pair is None:
+            apart = on_cpu() and usable_cores() > 1
+            self._pair = TwoProcesses(self._ours, self._weights) if apart else self._ours
         self._ours.reset()
         codes = np.zeros(CODEBOOKS, np.int32)
         for frame in cycle(self._sound):
             begin = perf_counter()
-            codes, _ = self._ours.both(frame, codes)
+            codes, _ = self._pair.both(frame, codes)
             yield {TOGETHER: perf_counter() - begin}
 
 
 if __name__ == "__main__":
     path, recording = arguments()
-    serve(lambda: OurContestant(OurMimi(path), recording))
+    serve(lambda: OurContestant(OurMimi(path), recording, path))

@@ -5,6 +5,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from moshi_speaker.engine.environment import environment, usable_cores
+from moshi_speaker.settings import EngineSettings
 from tests.bench.peers.environments import python_of
 
 ROOT = Path(__file__).parents[3]
@@ -35,15 +37,21 @@ class Entry:
     preload: str = ""
     """Library loaded ahead of all others in its process, on Linux."""
 
+    all_cores: bool = False
+    """Ours only: as many threads as cores, where the engine leaves one to the speaker."""
+
     @property
     def variables(self) -> dict[str, str]:
-        """Of its process's environment."""
+        """Of its process's environment; ours gets what the engine gets."""
+        if self.environment is None:
+            cores = usable_cores()
+            return environment(EngineSettings(threads=cores if self.all_cores else None), cores)
         return {"LD_PRELOAD": self.preload} if self.preload and sys.platform == "linux" else {}
 
     @property
     def handicap(self) -> str:
         """Why it would be slower than it can be: the loader only warns of a library that is not there."""
-        if not self.variables:
+        if not self.preload or sys.platform != "linux":
             return ""
         try:
             ctypes.CDLL(self.preload)
@@ -62,6 +70,7 @@ _OPENBLAS = "libopenblas.so.0"
 
 CODECS = (
     Entry("moshi-speaker", "codec_ours", ways=("in turn", "together")),
+    Entry("moshi-speaker, all cores", "codec_ours", all_cores=True),
     Entry("rustymimi", "codec_rustymimi", "moshi_mlx", frames=12),
     Entry("PyTorch", "codec_torch", "torch", frames=8),
     Entry("moshi_mlx + OpenBLAS", "codec_mlx", "moshi_mlx", preload=_OPENBLAS, frames=4, warmup=1, checked=4),

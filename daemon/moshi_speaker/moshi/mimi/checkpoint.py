@@ -5,7 +5,7 @@ from pathlib import Path
 import mlx.core as mx
 
 from moshi_speaker.errors import CheckpointError
-from moshi_speaker.moshi.mimi.codec import Mimi
+from moshi_speaker.moshi.mimi.codec import Mimi, Way
 from moshi_speaker.moshi.mimi.config import MimiConfig
 from moshi_speaker.moshi.mimi.layout import published_shapes
 from moshi_speaker.moshi.safetensors import check_shapes, read_header
@@ -26,10 +26,12 @@ def check_mimi(path: Path, config: MimiConfig) -> int:
     return len(header)
 
 
-def load_mimi(path: Path, config: MimiConfig, num_codebooks: int, *, compiled: bool = False) -> Mimi:
+def load_mimi(
+    path: Path, config: MimiConfig, num_codebooks: int, *, compiled: bool = False, only: Way | None = None
+) -> Mimi:
     """Load a codec for its first ``num_codebooks`` codebooks, in float32. Raises CheckpointError.
 
-    ``compiled``: let MLX trace and fuse the frames of streams.
+    ``compiled``: let MLX trace and fuse the frames of streams. ``only``: the one direction that is needed.
     """
     check_mimi(path, config)
     weights = mx.load(str(path), format="safetensors")
@@ -37,5 +39,7 @@ def load_mimi(path: Path, config: MimiConfig, num_codebooks: int, *, compiled: b
     mimi = Mimi(config, num_codebooks, compiled=compiled)
     single = {name: array.astype(mx.float32) for name, array in weights.items()}
     mimi.load_weights(list(mimi.sanitize(single).items()), strict=True)
+    if only is not None:
+        mimi.keep_only(only)
     mx.eval(mimi.parameters())
     return mimi

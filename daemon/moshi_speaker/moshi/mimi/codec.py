@@ -1,5 +1,7 @@
 """Mimi: 24 kHz sound to codes at 12.5 Hz and back, in float32, streaming and whole files alike."""
 
+from typing import Literal
+
 import mlx.core as mx
 import mlx.nn as nn
 
@@ -14,6 +16,15 @@ from moshi_speaker.moshi.mimi.transformer import Transformer, TransformerState
 from moshi_speaker.moshi.mimi.weights import parameters_from_published
 
 __all__ = ["CodecState", "Mimi", "MimiConfig"]
+
+
+Way = Literal["encode", "decode"]
+"""A direction."""
+_ONLY: dict[Way, tuple[str, ...]] = {
+    "encode": ("encoder", "encoder_transformer", "downsample"),
+    "decode": ("upsample", "decoder_transformer", "decoder"),
+}
+"""The modules that one direction alone needs."""
 
 
 class _NestedTransformer(nn.Module):
@@ -64,6 +75,11 @@ class Mimi(nn.Module):
         self.config = config
         self._compiled_encode = CompiledDirection(self._encode_codes, stride) if compiled else None
         self._compiled_decode = CompiledDirection(self._decode, stride) if compiled else None
+
+    def keep_only(self, way: Way) -> None:
+        """Let go of the weights of the other direction, for good."""
+        for name in _ONLY["decode" if way == "encode" else "encode"]:
+            del self[name]
 
     def make_encoder_state(self, batch: int = 1, *, chunk_frames: int = 1) -> CodecState:
         """A fresh stream; ``chunk_frames`` 25 or so makes whole files several times faster."""
