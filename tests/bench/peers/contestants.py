@@ -38,7 +38,7 @@ class Entry:
     """Library loaded ahead of all others in its process, on Linux."""
 
     all_cores: bool = False
-    """Ours only: as many threads as cores, where the engine leaves one to the speaker."""
+    """Ours only: as many threads as cores, like the others; the engine leaves one to the speaker."""
 
     @property
     def variables(self) -> dict[str, str]:
@@ -80,7 +80,7 @@ CODECS = (
 """Ours first."""
 
 LANGUAGE_MODELS = (
-    Entry("moshi-speaker", "lm_ours", frames=3, warmup=1, checked=4),
+    Entry("moshi-speaker", "lm_ours", all_cores=True, frames=3, warmup=1, checked=4),
     Entry(
         "moshi_mlx, float32",
         "lm_mlx",
