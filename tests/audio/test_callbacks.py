@@ -71,36 +71,46 @@ def test_lost_input_is_counted_and_moves_the_time_on(tone: Tone) -> None:
 
 def test_an_output_at_our_rate_gets_what_is_rendered() -> None:
     clock = Clock()
-    asked: list[int] = []
+    asked: list[tuple[int, float]] = []
 
-    def render(n: int) -> Samples:
-        asked.append(n)
+    def render(n: int, at: float) -> Samples:
+        asked.append((n, at))
         return np.full(n, 0.25, np.float32)
 
     callback = OutputCallback(SAMPLE_RATE, 1, render, clock)
+    callback.latency_s = 0.03
     clock.now = 105.0
     data, flag = callback(None, 500, {}, 0)
     assert data is not None
     assert np.frombuffer(data, np.float32).tolist() == [0.25] * 500
     assert flag == CONTINUE
-    assert asked == [500]
+    ((count, at),) = asked
+    assert count == 500
+    assert at == pytest.approx(105.03)
     assert callback.called_at == 105.0
 
 
 def test_an_output_at_a_foreign_rate_in_stereo_is_converted(tone: Tone) -> None:
     source = tone(1000, 3.0)
     position = 0
+    stamps: list[float] = []
 
-    def render(n: int) -> Samples:
+    def render(n: int, at: float) -> Samples:
         nonlocal position
         position += n
+        stamps.append(at)
         return source[position - n : position]
 
-    callback = OutputCallback(48_000, 2, render, Clock())
-    pieces = [callback(None, 1024, {}, 0)[0] or b"" for _ in range(90)]
+    clock = Clock()
+    callback = OutputCallback(48_000, 2, render, clock)
+    pieces = []
+    for _ in range(90):
+        pieces.append(callback(None, 1024, {}, 0)[0] or b"")
+        clock.now += 1024 / 48_000
     assert {len(piece) for piece in pieces} == {1024 * 2 * 4}
     played = np.frombuffer(b"".join(pieces), np.float32).reshape(-1, 2)
     assert np.array_equal(played[:, 0], played[:, 1])
     spectrum = np.abs(np.fft.rfft(played[:48_000, 0]))
     assert np.argmax(spectrum) == 1000
     assert position / SAMPLE_RATE == pytest.approx(len(played) / 48_000, abs=0.1)
+    assert np.diff(stamps[10:]).mean() == pytest.approx(0.02, rel=0.02)

@@ -22,6 +22,9 @@ class FakeStream:
     def get_input_latency(self) -> float:
         return FakePortAudio.latency_s
 
+    def get_output_latency(self) -> float:
+        return FakePortAudio.latency_s
+
     def is_active(self) -> bool:
         if self.closed:
             raise OSError("Stream closed")
@@ -96,7 +99,7 @@ def portaudio(monkeypatch: pytest.MonkeyPatch) -> FakePortAudio:
     return fake
 
 
-def silence(n: int) -> Samples:
+def silence(n: int, at: float) -> Samples:
     return np.zeros(n, np.float32)
 
 

@@ -6,13 +6,12 @@ import pytest
 from numpy.typing import NDArray
 
 from moshi_speaker.audio.activity import SileroActivity
-from moshi_speaker.audio.echo import NoEchoCanceller
-from moshi_speaker.audio.fifo import Block, SampleFifo
+from moshi_speaker.audio.echo import Cleaned, EchoCanceller, NoEchoCanceller
+from moshi_speaker.audio.fifo import Block
 from moshi_speaker.audio.frames import (
     BLOCK_SAMPLES,
     FRAME_SAMPLES,
     FRAME_SECONDS,
-    HOP_SAMPLES,
     SAMPLE_RATE,
     WAKE_CHUNK_SAMPLES,
     WAKE_RATE,
@@ -38,32 +37,31 @@ class QuietActivity:
         self.resets += 1
 
 
-class Subtraction:
-    """An echo canceller for a room without delay."""
+class Halving:
+    """An echo canceller that leaves half of everything, and remembers when."""
 
-    def cancel(self, near: Samples, far: Samples) -> Samples:
-        assert near.shape == far.shape == (HOP_SAMPLES,)
-        return near - far
+    def __init__(self) -> None:
+        self.times: list[float] = []
 
-    def reset(self) -> None:
-        pass
+    def clean(self, near: Samples, at: float) -> Cleaned:
+        assert near.shape == (FRAME_SAMPLES,)
+        self.times.append(at)
+        return Cleaned(np.float32(0.5) * near, echo_dbfs=-50.0)
 
 
 class Sinks:
     """A front end and what came out of it."""
 
-    def __init__(self, echo: NoEchoCanceller | Subtraction | None = None) -> None:
+    def __init__(self, echo: EchoCanceller | None = None) -> None:
         self.frames: list[HeardFrame] = []
         self.chunks: list[tuple[NDArray[np.int16], float]] = []
         self.failures: list[BaseException] = []
         self.failed = threading.Event()
-        self.far_end = SampleFifo(SAMPLE_RATE)
         self.activity = QuietActivity()
         self.front_end = FrontEnd(
             self.frames.append,
             lambda chunk, at_end: self.chunks.append((chunk, at_end)),
             self._failed,
-            far_end=self.far_end,
             echo=echo or NoEchoCanceller(),
             activity=self.activity,
         )
@@ -122,24 +120,18 @@ def test_the_chunk_of_a_frame_is_heard_with_it_and_not_with_the_next(tone: Tone)
     sinks.front_end.stop()
 
 
-def test_the_echo_canceller_gets_what_was_played_hop_by_hop(tone: Tone) -> None:
-    sinks = Sinks(Subtraction())
-    far, near = tone(300, 0.8), tone(1000, 0.8, 0.2)
-    sinks.far_end.put(far)
+def test_the_echo_canceller_cleans_what_everybody_hears(tone: Tone) -> None:
+    echo = Halving()
+    sinks = Sinks(echo)
+    near = tone(1000, 0.16, 0.5)
     sinks.front_end.start()
-    sinks.hear(near + far, 100.0)
+    sinks.hear(near, 100.0)
     sinks.front_end.stop()
-    assert np.allclose(sinks.pcm(), near, atol=1e-6)
-
-
-def test_without_a_canceller_what_was_played_is_forgotten(tone: Tone) -> None:
-    sinks = Sinks()
-    sinks.far_end.put(tone(300, 0.4))
-    sinks.front_end.start()
-    sinks.hear(tone(1000, 0.08), 100.0)
-    sinks.front_end.stop()
-    assert len(sinks.far_end) == 0
-    assert sinks.far_end.underflow == 0
+    assert np.array_equal(sinks.pcm(), near / 2)
+    assert echo.times == pytest.approx([100.0, 100.08])
+    assert [frame.echo_dbfs for frame in sinks.frames] == [-50.0, -50.0]
+    assert [frame.level_dbfs for frame in sinks.frames] == pytest.approx([-15.05, -15.05], abs=0.01)
+    assert np.abs(sinks.chunks[1][0]).max() == pytest.approx(0.25 * 32768, rel=0.02)
 
 
 def test_the_thread_sleeps_until_a_frame_is_whole(tone: Tone) -> None:
@@ -168,13 +160,11 @@ def test_a_gap_begins_a_new_stream(tone: Tone) -> None:
     sinks.front_end.start()
     first, second = tone(440, 0.1), tone(700, 0.16)
     sinks.hear(first, 100.0)
-    sinks.far_end.put(tone(50, 0.5))
     resets = sinks.activity.resets
     sinks.hear(second, 101.0)
     sinks.front_end.stop()
     assert sinks.front_end.gaps == 1
     assert sinks.activity.resets == resets + 1
-    assert len(sinks.far_end) == 0
     assert [frame.at for frame in sinks.frames] == pytest.approx([100.0, 101.0, 101.08])
     assert np.array_equal(sinks.pcm(), np.concatenate([first[:FRAME_SAMPLES], second]))
 
@@ -224,7 +214,6 @@ def test_a_broken_sink_is_told_and_ends_the_thread() -> None:
         broken,
         lambda chunk, at: None,
         sinks._failed,
-        far_end=sinks.far_end,
         echo=NoEchoCanceller(),
         activity=QuietActivity(),
     )
@@ -255,14 +244,13 @@ def test_a_room_without_real_time_is_heard_whole_and_speech_is_found(speech: Sam
         sinks.frames.append,
         lambda chunk, at: None,
         sinks._failed,
-        far_end=sinks.far_end,
         echo=NoEchoCanceller(),
         activity=SileroActivity(),
     )
     over = threading.Event()
     room = RoomDevice([(1.0, speech)], clock=lambda: 10.0, settle=front_end.wait_idle, ended=over.set)
     front_end.start()
-    room.start(front_end.capture, lambda n: np.zeros(n, np.float32), lambda message: None)
+    room.start(front_end.capture, lambda n, at: np.zeros(n, np.float32), lambda message: None)
     assert over.wait(30)
     room.stop()
     front_end.stop()

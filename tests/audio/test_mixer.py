@@ -27,7 +27,7 @@ def full(**options: int) -> Mixer:
 
 
 def render(mixer: Mixer, blocks: int) -> Samples:
-    return np.concatenate([mixer.render(BLOCK_SAMPLES) for _ in range(blocks)])
+    return np.concatenate([mixer.render(BLOCK_SAMPLES, 0.0) for _ in range(blocks)])
 
 
 def test_nothing_to_play_is_silence_and_no_underrun() -> None:
@@ -47,7 +47,6 @@ def test_silence_does_not_hide_a_volume_that_changes_or_a_sound_that_begins(tone
     mixer.play(sound)
     played = render(mixer, 6)
     assert np.allclose(played[: len(sound)], gain(50) * sound, atol=1e-6)
-    assert np.array_equal(mixer.far_end.take(10 * BLOCK_SAMPLES)[4 * BLOCK_SAMPLES :], played)
 
 
 def test_the_voice_comes_whole_after_one_frame_of_delay(tone: Tone) -> None:
@@ -101,8 +100,8 @@ def test_the_delay_for_late_frames_is_there_again_in_the_next_conversation() -> 
     mixer.close_voice()
     mixer.open_voice()
     mixer.play_voice(FRAME)
-    assert not mixer.render(FRAME_SAMPLES).any()
-    assert mixer.render(FRAME_SAMPLES).any()
+    assert not mixer.render(FRAME_SAMPLES, 0.0).any()
+    assert mixer.render(FRAME_SAMPLES, 0.0).any()
 
 
 def test_too_much_voice_drops_the_oldest_and_counts() -> None:
@@ -135,7 +134,7 @@ def test_a_late_voice_that_is_never_silent_catches_up_within_seconds() -> None:
     delays, played = [], []
     for frame in frames[20:]:
         mixer.play_voice(frame)
-        played.append(mixer.render(FRAME_SAMPLES))
+        played.append(mixer.render(FRAME_SAMPLES, 0.0))
         delays.append(mixer.voice_backlog_s)
     caught_up = next(index for index, delay in enumerate(delays) if delay * SAMPLE_RATE <= CATCH_UP_SAMPLES)
     assert caught_up * FRAME_SECONDS < 8.0
@@ -149,7 +148,7 @@ def test_silence_is_there_within_one_block_and_does_not_click() -> None:
     mixer = full(jitter_samples=0)
     mixer.play_voice(FRAME)
     mixer.play(FRAME)
-    before = mixer.render(BLOCK_SAMPLES)
+    before = mixer.render(BLOCK_SAMPLES, 0.0)
     mixer.play(FRAME)
     mixer.silence()
     after = render(mixer, 4)
@@ -183,7 +182,7 @@ def test_of_too_many_waiting_earcons_the_oldest_is_dropped() -> None:
     levels = [0.1 * (i + 1) for i in range(MAX_WAITING_EARCONS + 1)]
     for level in levels:
         mixer.play(np.full(BLOCK_SAMPLES, level, np.float32))
-    heard = [float(mixer.render(BLOCK_SAMPLES)[0]) for _ in range(MAX_WAITING_EARCONS + 1)]
+    heard = [float(mixer.render(BLOCK_SAMPLES, 0.0)[0]) for _ in range(MAX_WAITING_EARCONS + 1)]
     assert heard == pytest.approx([*levels[1:], 0.0])
 
 
@@ -197,14 +196,14 @@ def test_volumes_multiply_and_a_change_glides_over_one_block() -> None:
     mixer = Mixer(100, 50)
     mixer.play(np.full(4 * BLOCK_SAMPLES, 0.8, np.float32))
     loud = 0.8 * 0.125
-    assert mixer.render(BLOCK_SAMPLES) == pytest.approx(loud)
+    assert mixer.render(BLOCK_SAMPLES, 0.0) == pytest.approx(loud)
     mixer.volume = 50
-    change = mixer.render(BLOCK_SAMPLES)
+    change = mixer.render(BLOCK_SAMPLES, 0.0)
     assert np.abs(np.diff(change)).max() < 1.1 * loud / BLOCK_SAMPLES
-    assert mixer.render(BLOCK_SAMPLES) == pytest.approx(loud * 0.125)
+    assert mixer.render(BLOCK_SAMPLES, 0.0) == pytest.approx(loud * 0.125)
     mixer.volume = 0
-    mixer.render(BLOCK_SAMPLES)
-    assert not mixer.render(BLOCK_SAMPLES).any()
+    mixer.render(BLOCK_SAMPLES, 0.0)
+    assert not mixer.render(BLOCK_SAMPLES, 0.0).any()
 
 
 @pytest.mark.parametrize(("asked", "got"), [(-5, 0), (0, 0), (100, 100), (170, 100)])
@@ -228,22 +227,6 @@ def test_too_loud_a_mix_bends_and_never_exceeds_one() -> None:
     assert bent == pytest.approx(-bent[::-1])
 
 
-def test_the_far_end_is_exactly_what_was_played(tone: Tone) -> None:
-    mixer = Mixer(60, 80)
-    mixer.open_voice()
-    mixer.play_voice(tone(300, 0.08))
-    mixer.play(tone(800, 0.1))
-    played = render(mixer, 10)
-    assert np.array_equal(mixer.far_end.take(len(played)), played)
-
-
-def test_the_far_end_keeps_the_latest_half_second() -> None:
-    mixer = Mixer(100, 100)
-    render(mixer, 40)
-    assert len(mixer.far_end) == SAMPLE_RATE // 2
-    assert mixer.far_end.overflow == 40 * BLOCK_SAMPLES - SAMPLE_RATE // 2
-
-
 def test_it_may_be_silenced_and_fed_while_it_renders() -> None:
     mixer = full()
     done = threading.Event()
@@ -251,7 +234,7 @@ def test_it_may_be_silenced_and_fed_while_it_renders() -> None:
 
     def output() -> None:
         while not done.is_set():
-            blocks.append(mixer.render(BLOCK_SAMPLES))
+            blocks.append(mixer.render(BLOCK_SAMPLES, 0.0))
 
     thread = threading.Thread(target=output)
     thread.start()
@@ -265,5 +248,5 @@ def test_it_may_be_silenced_and_fed_while_it_renders() -> None:
     assert not thread.is_alive()
     assert all(len(block) == BLOCK_SAMPLES and np.abs(block).max() <= 1.0 for block in blocks)
     mixer.silence()
-    mixer.render(BLOCK_SAMPLES)
-    assert not mixer.render(BLOCK_SAMPLES).any()
+    mixer.render(BLOCK_SAMPLES, 0.0)
+    assert not mixer.render(BLOCK_SAMPLES, 0.0).any()

@@ -30,7 +30,7 @@ class Listener:
         self.heard_enough.clear()
         self._enough = len(self.blocks) + blocks
 
-    def render(self, n: int) -> Samples:
+    def render(self, n: int, at: float) -> Samples:
         return np.full(n, 0.25, np.float32)
 
     def sound(self) -> Samples:
@@ -107,7 +107,7 @@ def test_a_microphone_that_is_off_hears_nothing_while_the_loudspeaker_goes_on() 
     listener = Listener(1)
     played = threading.Semaphore(0)
 
-    def render(n: int) -> Samples:
+    def render(n: int, at: float) -> Samples:
         played.release()
         return np.zeros(n, np.float32)
 
@@ -149,7 +149,7 @@ def test_a_broken_listener_is_reported_as_a_lost_device(caplog: pytest.LogCaptur
         lost.set()
 
     room = RoomDevice([], clock=frozen, settle=lambda: None)
-    room.start(broken, lambda n: np.zeros(n, np.float32), note)
+    room.start(broken, lambda n, at: np.zeros(n, np.float32), note)
     assert lost.wait(WAIT_S)
     room.stop()
     assert messages == ["a room made of files: ear broke"]
@@ -159,7 +159,7 @@ def test_a_broken_listener_is_reported_as_a_lost_device(caplog: pytest.LogCaptur
 def test_it_may_be_stopped_twice_and_leaves_no_thread() -> None:
     before = threading.active_count()
     room = RoomDevice([], clock=time.monotonic)
-    room.start(lambda samples, at: None, lambda n: np.zeros(n, np.float32), lambda message: None)
+    room.start(lambda samples, at: None, lambda n, at: np.zeros(n, np.float32), lambda message: None)
     room.check(0.0)
     room.stop()
     room.stop()

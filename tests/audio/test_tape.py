@@ -38,7 +38,7 @@ def nothing_lost(message: str) -> None:
     raise AssertionError(message)
 
 
-def ramp(n: int) -> Samples:
+def ramp(n: int, at: float = 0.0) -> Samples:
     return np.linspace(0.0, 0.5, n, dtype=np.float32)
 
 
@@ -60,7 +60,7 @@ def test_what_is_played_is_kept_also_when_the_device_is_opened_again() -> None:
     assert len(recorder.played) == 0
     for _ in range(2):
         recorder.start(nothing_heard, ramp, nothing_lost)
-        assert np.array_equal(device.render(BLOCK_SAMPLES), ramp(BLOCK_SAMPLES))
+        assert np.array_equal(device.render(BLOCK_SAMPLES, 0.0), ramp(BLOCK_SAMPLES))
         recorder.stop()
     assert np.array_equal(recorder.played, np.tile(ramp(BLOCK_SAMPLES), 2))
 
@@ -71,5 +71,5 @@ def test_a_full_tape_keeps_its_beginning(monkeypatch: pytest.MonkeyPatch) -> Non
     recorder = Tape(device)
     recorder.start(nothing_heard, ramp, nothing_lost)
     for _ in range(5):
-        device.render(BLOCK_SAMPLES)
+        device.render(BLOCK_SAMPLES, 0.0)
     assert len(recorder.played) == 2 * BLOCK_SAMPLES

@@ -46,7 +46,7 @@ class Person:
         if self._loud > 0.5 * SAMPLE_RATE:
             self.hears_a_tone.set()
 
-    def render(self, n: int) -> Samples:
+    def render(self, n: int, at: float) -> Samples:
         self._sung += n
         t = (self._sung - n + np.arange(n)) / SAMPLE_RATE
         return (0.3 * np.sin(2 * np.pi * 440 * t)).astype(np.float32)
@@ -167,13 +167,13 @@ def test_the_devices_are_listed_and_an_unknown_one_is_named(plugged: SoundCard) 
     assert default.default_output
     device = PyAudioDevice("Jabra", None, time.monotonic)
     with pytest.raises(DeviceError, match=r"no such device: 'Jabra'; choose one of: .*'default'"):
-        device.start(lambda samples, at: None, lambda n: np.zeros(n, np.float32), lambda message: None)
+        device.start(lambda samples, at: None, lambda n, at: np.zeros(n, np.float32), lambda message: None)
 
 
 def test_opening_says_nothing_to_the_user(plugged: SoundCard, capfd: pytest.CaptureFixture[str]) -> None:
     list_devices()
     device = PyAudioDevice(None, None, time.monotonic)
-    device.start(lambda samples, at: None, lambda n: np.zeros(n, np.float32), lambda message: None)
+    device.start(lambda samples, at: None, lambda n, at: np.zeros(n, np.float32), lambda message: None)
     device.stop()
     out, err = capfd.readouterr()
     assert (out, err) == ("", "")

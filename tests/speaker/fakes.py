@@ -185,7 +185,7 @@ class FakeDevice:
         """The loudspeaker plays for so long; what it played."""
         assert self._render is not None
         blocks = round(seconds * SAMPLE_RATE / BLOCK_SAMPLES)
-        return np.concatenate([self._render(BLOCK_SAMPLES) for _ in range(blocks)])
+        return np.concatenate([self._render(BLOCK_SAMPLES, 0.0) for _ in range(blocks)])
 
     def vanish(self) -> None:
         """The cable is pulled; said from a thread of the device."""

@@ -9,8 +9,7 @@ import pytest
 from moshi_speaker.audio.activity import SpeechGate
 from moshi_speaker.audio.attention import MEMORY_PIECES
 from moshi_speaker.audio.echo import NoEchoCanceller
-from moshi_speaker.audio.fifo import SampleFifo
-from moshi_speaker.audio.frames import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE, Samples
+from moshi_speaker.audio.frames import FRAME_SAMPLES, FRAME_SECONDS, Samples
 from moshi_speaker.events import Event, UserSpeechEnded, UserSpeechStarted, WakeDetected
 from moshi_speaker.speaker.ears import Ears
 from moshi_speaker.wake.detector import Detector, Trigger
@@ -52,7 +51,6 @@ class Listening:
             self.activity,
             NoEchoCanceller(),
             SpeechGate(0.5),
-            far_end=SampleFifo(SAMPLE_RATE),
             preroll_s=0.4,
             emit=self._happened,
             feed=self._feed,

@@ -68,6 +68,9 @@ class OutputCallback:
         self._clock = clock
         self._resampler = StreamResampler(SAMPLE_RATE, rate)
         self._ready = SampleFifo(8 * rate)
+        self._stamps = StreamClock()
+        self.latency_s = 0.0
+        """Seconds from the callback until its sound is in the air."""
         self.called_at = clock()
         """When the device called last: its sign of life."""
 
@@ -76,11 +79,12 @@ class OutputCallback:
     ) -> tuple[bytes | None, int]:
         """Give ``frames`` frames of interleaved float32."""
         self.called_at = self._clock()
+        at = self._stamps.stamp(self.called_at + self.latency_s, frames / self._rate)
         if self._rate == SAMPLE_RATE:
-            samples = self._render(frames)
+            samples = self._render(frames, at)
         else:
-            while len(self._ready) < frames:
-                self._ready.put(self._resampler.feed(self._render(BLOCK_SAMPLES)))
+            while (held := len(self._ready)) < frames:
+                self._ready.put(self._resampler.feed(self._render(BLOCK_SAMPLES, at + held / self._rate)))
             samples = self._ready.take(frames)
         interleaved = np.repeat(samples, self._channels) if self._channels > 1 else samples
         return interleaved.astype(np.float32, copy=False).tobytes(), CONTINUE

@@ -148,6 +148,8 @@ class _Stream:
         if isinstance(callback, InputCallback):
             block_s = _block(form[0], direction) / form[0]
             callback.latency_s = max(0.0, self._stream.get_input_latency() - _ROOM_BLOCKS * block_s)
+        else:
+            callback.latency_s = max(0.0, self._stream.get_output_latency())
 
     def alive(self, now: float) -> bool:
         """Whether it runs, and has called back lately."""

@@ -29,8 +29,8 @@ Samples = NDArray[np.float32]
 
 Capture = Callable[[Samples, float], None]
 """Takes captured samples, shape (n,), and the capture time of the first of them, in seconds."""
-Render = Callable[[int], Samples]
-"""Gives the next n samples to play, shape (n,)."""
+Render = Callable[[int, float], Samples]
+"""Gives the next n samples to play, shape (n,), given when the first of them will sound, in seconds."""
 Lost = Callable[[str], None]
 """Told, once, in one line, that the device went away."""
 

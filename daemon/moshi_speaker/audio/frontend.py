@@ -8,15 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from moshi_speaker.audio.activity import VoiceActivity
-from moshi_speaker.audio.echo import EchoCanceller, NoEchoCanceller
-from moshi_speaker.audio.fifo import Block, BlockFifo, SampleFifo
-from moshi_speaker.audio.frames import (
-    FRAME_SAMPLES,
-    HOP_SAMPLES,
-    SAMPLE_RATE,
-    Samples,
-)
+from moshi_speaker.audio.activity import FLOOR_DBFS, VoiceActivity, level_dbfs
+from moshi_speaker.audio.echo import EchoCanceller
+from moshi_speaker.audio.fifo import Block, BlockFifo
+from moshi_speaker.audio.frames import FRAME_SAMPLES, SAMPLE_RATE, Samples
 from moshi_speaker.audio.resample import DELAY_SECONDS, Downsampler, to_int16
 
 log = logging.getLogger(__name__)
@@ -39,6 +34,10 @@ class HeardFrame:
     """Shape (1920,), 24 kHz."""
     speech: float
     """Probability, 0 to 1, that somebody speaks."""
+    level_dbfs: float = FLOOR_DBFS
+    """How loud it is."""
+    echo_dbfs: float = FLOOR_DBFS
+    """How loud the echo that may be left in it is at most."""
 
 
 FrameSink = Callable[[HeardFrame], None]
@@ -56,15 +55,13 @@ class FrontEnd:
         on_wake_chunk: WakeSink,
         on_failure: Callable[[BaseException], None],
         *,
-        far_end: SampleFifo,
         echo: EchoCanceller,
         activity: VoiceActivity,
     ) -> None:
-        """``far_end`` is what was played; ``on_failure`` hears of an error that ended the thread."""
+        """``on_failure`` hears of an error that ended the thread."""
         self._on_frame = on_frame
         self._on_wake_chunk = on_wake_chunk
         self._on_failure = on_failure
-        self._far_end = far_end
         self._echo = echo
         self._activity = activity
         self._blocks = BlockFifo(MAX_WAITING_BLOCKS)
@@ -143,25 +140,15 @@ class FrontEnd:
         self._speech = 0.0
         self._to_wake.reset()
         self._activity.reset()
-        self._echo.reset()
-        self._far_end.clear()
 
     def _hear(self, near: Samples) -> None:
         """Clean a frame and pass it on."""
-        end = self._next_at = self._next_at + FRAME_SAMPLES / SAMPLE_RATE
-        pcm = self._clean(near)
-        self._listen(pcm, end)
-        self._on_frame(HeardFrame(end - FRAME_SAMPLES / SAMPLE_RATE, pcm, self._speech))
+        at = self._next_at
+        end = self._next_at = at + FRAME_SAMPLES / SAMPLE_RATE
+        clean = self._echo.clean(near, at)
+        self._listen(clean.pcm, end)
+        self._on_frame(HeardFrame(at, clean.pcm, self._speech, level_dbfs(clean.pcm), clean.echo_dbfs))
         self._last_frame_at = end
-
-    def _clean(self, near: Samples) -> Samples:
-        """Remove the echo from a frame, hop by hop."""
-        if isinstance(self._echo, NoEchoCanceller):
-            self._far_end.clear()
-            return near
-        far = self._far_end.take_padded(FRAME_SAMPLES)
-        hops = [slice(start, start + HOP_SAMPLES) for start in range(0, FRAME_SAMPLES, HOP_SAMPLES)]
-        return np.concatenate([self._echo.cancel(near[hop], far[hop]) for hop in hops])
 
     def _listen(self, pcm: Samples, end: float) -> None:
         """Let voice activity and the wake word hear a frame that ends at ``end``: one chunk of it."""

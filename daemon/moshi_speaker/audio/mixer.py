@@ -54,7 +54,6 @@ class Mixer:
         *,
         jitter_samples: int = FRAME_SAMPLES,
         voice_seconds: float = 4.0,
-        far_end_seconds: float = 0.5,
     ) -> None:
         """Volumes in percent, the earcons' relative to the other; ``jitter_samples`` await late frames."""
         self._lock = threading.Lock()
@@ -73,12 +72,6 @@ class Mixer:
         self._tail = _NOTHING
         self._underruns = 0
         self._skipped = 0
-        self._far_end = SampleFifo(round(far_end_seconds * SAMPLE_RATE))
-
-    @property
-    def far_end(self) -> SampleFifo:
-        """What was played, exactly, for the echo canceller; it keeps the latest half second."""
-        return self._far_end
 
     @property
     def volume(self) -> int:
@@ -154,8 +147,8 @@ class Mixer:
             self._dry = True
             self._last = 0.0
 
-    def render(self, n: int) -> Samples:
-        """The next n samples to play, shape (n,), within [-1, 1]."""
+    def render(self, n: int, at: float) -> Samples:
+        """The next n samples to play, shape (n,), within [-1, 1], whenever they will sound."""
         with self._lock:
             target = gain(self._volume)
             if self._silent:  # most of the time
@@ -164,7 +157,6 @@ class Mixer:
                 steps = np.linspace(self._gain, target, n, dtype=np.float32)
                 played = limit(self._pull(n) * steps)
             self._gain = target
-            self._far_end.put(played)
             return played
 
     @property

@@ -136,7 +136,7 @@ class RoomDevice:
         self._captured.add(block if capturing else np.zeros_like(block))
         if capturing:
             capture(block, at)
-        self._played.add(render(BLOCK_SAMPLES))
+        self._played.add(render(BLOCK_SAMPLES, at))
         if self._settle is not None:
             self._settle()
 

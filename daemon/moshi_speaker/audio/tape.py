@@ -28,8 +28,8 @@ class Tape:
     def start(self, capture: Capture, render: Render, lost: Lost) -> None:
         """Open the device."""
 
-        def keep(n: int) -> Samples:
-            samples = render(n)
+        def keep(n: int, at: float) -> Samples:
+            samples = render(n, at)
             self._recording.add(samples)
             return samples
 

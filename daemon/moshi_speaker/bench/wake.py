@@ -86,8 +86,8 @@ class WatchedDevice:
     def start(self, capture: Capture, render: Render, lost: Lost) -> None:
         """Open the device."""
 
-        def watched(n: int) -> Samples:
-            samples = render(n)
+        def watched(n: int, at: float) -> Samples:
+            samples = render(n, at)
             if samples.any():
                 self._watch.note(PARTS[0], self._watch.clock())
             return samples

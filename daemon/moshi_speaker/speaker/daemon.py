@@ -14,6 +14,7 @@ from moshi_speaker.audio.earcons import earcon
 from moshi_speaker.audio.echo import EchoCanceller, NoEchoCanceller
 from moshi_speaker.audio.frames import Device
 from moshi_speaker.audio.mixer import Mixer
+from moshi_speaker.audio.reference import Reference
 from moshi_speaker.conversation.limits import Limits
 from moshi_speaker.conversation.machine import deadline, handle
 from moshi_speaker.conversation.snapshot import initial
@@ -65,6 +66,7 @@ class Speaker:
         self._failure: BaseException | None = None
         self._tasks = Tasks(self.fail)
         self._mixer = Mixer(settings.audio.volume, settings.audio.earcon_volume)
+        self._reference = Reference()
         self._reporting = Reporting(settings, clock, self.emit)
         self._vitals = Vitals(self._reporting.publish, clock())
         self._voice = Voice(
@@ -82,14 +84,18 @@ class Speaker:
             activity or SileroActivity(),
             echo or NoEchoCanceller(),
             SpeechGate(settings.audio.speech_threshold),
-            far_end=self._mixer.far_end,
             preroll_s=settings.conversation.preroll_s,
             emit=self.emit,
             feed=self._voice.feed,
             failed=self.fail,
         )
         self._sound = Sound(
-            device, self._ears.capture, self._mixer.render, clock=clock, emit=self.emit, tasks=self._tasks
+            device,
+            self._ears.capture,
+            self._reference.tap(self._mixer.render),
+            clock=clock,
+            emit=self.emit,
+            tasks=self._tasks,
         )
 
     async def run(self) -> None:

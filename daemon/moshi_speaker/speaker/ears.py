@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from moshi_speaker.audio.activity import SpeechGate, Transition, VoiceActivity
 from moshi_speaker.audio.attention import AttentiveActivity
 from moshi_speaker.audio.echo import EchoCanceller
-from moshi_speaker.audio.fifo import SampleFifo
 from moshi_speaker.audio.frames import FRAME_SECONDS, Capture, Samples
 from moshi_speaker.audio.frontend import FrontEnd, HeardFrame
 from moshi_speaker.events import Event, UserSpeechEnded, UserSpeechStarted, WakeDetected
@@ -40,7 +39,6 @@ class Ears:
         echo: EchoCanceller,
         gate: SpeechGate,
         *,
-        far_end: SampleFifo,
         preroll_s: float,
         emit: Emit,
         feed: Callable[[Samples], None],
@@ -60,7 +58,6 @@ class Ears:
             self._hand_over,
             self._hear_chunk,
             lambda error: self._from_thread(failed, error),
-            far_end=far_end,
             echo=echo,
             activity=self._activity,
         )

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 from moshi_speaker.audio.activity import SileroActivity, VoiceActivity
-from moshi_speaker.audio.echo import EchoCanceller, NoEchoCanceller
+from moshi_speaker.audio.echo import Cleaned, EchoCanceller, NoEchoCanceller
 from moshi_speaker.audio.frames import SAMPLE_RATE, Capture, Device, Lost, Render, Samples
 from moshi_speaker.engine.interface import AnsweredFrame, EngineInfo, Status, realtime_factor
 from moshi_speaker.engine.process import LocalEngine
@@ -37,9 +37,9 @@ class TracedDevice:
             tracer.following(Track.MICROPHONE, "capture", at, at + len(samples) / SAMPLE_RATE)
             capture(samples, at)
 
-        def rendered(n: int) -> Samples:
+        def rendered(n: int, at: float) -> Samples:
             began = tracer.clock()
-            samples = render(n)
+            samples = render(n, at)
             ended = tracer.clock()
             tracer.following(Track.MIXER, "mixer", began, ended)
             if samples.any():
@@ -50,9 +50,9 @@ class TracedDevice:
 
 
 class FrontEndProbe:
-    """What the front end does with the hop that completes a frame, and the parts of that.
+    """What the front end does with a frame, and the parts of that.
 
-    It stands in the place of the echo canceller, which hears every hop first.
+    It stands in the place of the echo canceller, which hears every frame first.
     """
 
     def __init__(self, echo: EchoCanceller, tracer: Tracer) -> None:
@@ -61,25 +61,21 @@ class FrontEndProbe:
         self._began = 0.0
         self._ended = 0.0
 
-    def cancel(self, near: Samples, far: Samples) -> Samples:
+    def clean(self, near: Samples, at: float) -> Cleaned:
         """As the echo canceller does."""
         self._close()
         self._began = self._tracer.clock()
-        clean = self._echo.cancel(near, far)
+        clean = self._echo.clean(near, at)
         self.note("echo canceller", self._began)
         return clean
 
-    def reset(self) -> None:
-        """As the echo canceller does."""
-        self._echo.reset()
-
     def note(self, name: str, began: float) -> None:
-        """A part of the work on this hop is done."""
+        """A part of the work on this frame is done."""
         self._ended = self._tracer.clock()
         self._tracer.span(Track.FRONT_END, name, began, self._ended)
 
     def _close(self) -> None:
-        """The work on the hop before is over."""
+        """The work on the frame before is over."""
         if self._ended > self._began:
             self._tracer.span(Track.FRONT_END, "front end", self._began, self._ended)
 
