@@ -1,0 +1,252 @@
+"""The echo canceller: a Kalman filter that is kept aligned with what was played, and a rival if it fails."""
+
+import logging
+
+import numpy as np
+
+from moshi_speaker.audio.activity import FLOOR_DBFS
+from moshi_speaker.audio.echo import Cleaned, EchoState
+from moshi_speaker.audio.echo.alignment import Alignment
+from moshi_speaker.audio.echo.bands import power
+from moshi_speaker.audio.echo.history import History
+from moshi_speaker.audio.echo.kalman import PARTITIONS, KalmanFilter
+from moshi_speaker.audio.echo.lag import find_lag
+from moshi_speaker.audio.echo.leakage import Leakage
+from moshi_speaker.audio.echo.room import Room
+from moshi_speaker.audio.echo.spectra import Spectra
+from moshi_speaker.audio.echo.suppressor import Suppressor
+from moshi_speaker.audio.echo.watch import Watch
+from moshi_speaker.audio.frames import HOP_SAMPLES, SAMPLE_RATE, Samples
+from moshi_speaker.audio.reference import Reference
+
+HISTORY = 100
+"""Hops that a filter can be taught again: one second."""
+LEAD = HOP_SAMPLES
+"""Samples of the filter before the direct sound, for what its place is misjudged by."""
+EARLIEST, LATEST = -0.1, 0.6
+"""Seconds between which the echo may come after what is played, by the devices' own account."""
+_FIRST_LOOK = 24
+"""Audible hops after which the delay is looked for."""
+_SAME = 0.002
+"""Seconds by which two estimates of a delay may differ and be the same."""
+_SLIPPED = 0.05
+"""Seconds by which a known room may be misplaced after a restart, or when a device lost sound."""
+_SLIP_HOPS = 30
+_IN_PLACE = 0.3
+"""Samples by which it may be misplaced, for the clocks' loop to put right."""
+_CLEAR = 14.0
+"""Clearness from which a lag is believed: echoes have 17 and more, most other sounds at most 9 (measured in
+simulated rooms)."""
+_LEARNT = 0.7
+"""Part of the sound that a filter must not leave after its lesson (-1.5 dB): else there is no such echo."""
+_ELSEWHERE = 0.008
+"""Seconds off its place at which a direct sound is outside of the filter, or nearly."""
+_RIVAL_HOPS = 30
+"""Hops that a rival is taught at once."""
+_LOUDEST = 8.0
+"""So many times its average power the residual echo has in its loudest moments."""
+_REMEMBER_DB = 12.0
+"""Reduction from which a room is worth remembering."""
+_REMEMBER_FRAMES = 25
+"""Frames with an audible echo between two looks at it: 2 s."""
+
+log = logging.getLogger(__name__)
+
+
+class KalmanCanceller:
+    """Removes the echo of what was played from the microphone. Belongs to one thread."""
+
+    def __init__(self, reference: Reference, room: Room | None = None) -> None:
+        """``reference`` is what was played; ``room`` is known from before."""
+        self._alignment = Alignment(reference, room.delay, room.drift) if room else Alignment(reference)
+        self._spectra = Spectra(PARTITIONS + HISTORY)
+        self._history = History(HISTORY)
+        self._watch = Watch()
+        self._leakage = Leakage()
+        self._suppressor = Suppressor()
+        self._filter = KalmanFilter(room.path if room else None)
+        self._rival: KalmanFilter | None = None
+        self._unproven = room is not None
+        self._located = room is not None
+        self._guess: float | None = None
+        self._frames = 0
+        self.room = room
+        """What is known of the room, worth to be remembered; None until then. Replaced, never changed."""
+        if room is not None:
+            self._leakage.reset(room.leak)
+
+    @property
+    def state(self) -> EchoState:
+        """How it fares."""
+        return EchoState(
+            located=self._located,
+            reduction_db=self._leakage.reduction_db if self._watch.audible_hops or self.room else None,
+            delay_ms=1e3 * self._delay_of_sound if self._located else None,
+            drift_ppm=1e6 * self._alignment.drift if self._located else None,
+            audible_s=self._watch.audible_hops * HOP_SAMPLES / SAMPLE_RATE,
+        )
+
+    def clean(self, near: Samples, at: float) -> Cleaned:
+        """Clean what the microphone heard from time ``at`` on, shape (n,) with n a multiple of 240."""
+        known = self._alignment.follow(at, len(near))
+        hops = near.reshape(-1, HOP_SAMPLES)
+        if not known or self._nothing_plays:
+            self._alignment.advance(len(near))
+            self._history.note(hops, np.zeros_like(hops))
+            self._suppressor.skip(near)
+            for hop in hops:
+                self._leakage.hear(power(hop))
+            return Cleaned(near)
+        audible, pieces = 0, []
+        self._residual_power = 0.0
+        echo = np.empty_like(hops)
+        for number, hop in enumerate(hops):
+            clean, echo[number], heard = self._cancel(hop)
+            pieces.append(clean)
+            audible += heard
+        self._history.note(hops, echo)
+        if audible:
+            self._judge(near, echo.reshape(-1))
+        return Cleaned(
+            np.concatenate(pieces), _dbfs(_LOUDEST * self._residual_power / len(hops)), playing=True
+        )
+
+    @property
+    def _nothing_plays(self) -> bool:
+        return self._spectra.silent and self._alignment.silent_since(PARTITIONS * HOP_SAMPLES)
+
+    @property
+    def _delay_of_sound(self) -> float:
+        """Seconds from what is played to the strongest partition of its echo."""
+        energy = np.square(np.abs(self._filter.path.response)).sum(axis=1)
+        return self._alignment.delay + int(np.argmax(energy)) * HOP_SAMPLES / SAMPLE_RATE
+
+    def _cancel(self, near: Samples) -> tuple[Samples, Samples, bool]:
+        """One hop: what is left of it, its echo, and whether there was any."""
+        played = self._alignment.read(HOP_SAMPLES)
+        self._spectra.push(played)
+        self._alignment.advance(HOP_SAMPLES)
+        if not self._located:  # a filter out of its place would learn nothing, and a near talker disturb it
+            self._leakage.hear(power(near))
+            self._suppressor.skip(near)
+            self._residual_power += float(near @ near) / len(near)
+            return near, np.zeros_like(near), self._watch.hop(played, near, near, None)
+        far, far_power = self._spectra.window(PARTITIONS)
+        left, echo = self._filter.update(far, far_power, near)
+        rival = self._rival.update(far, far_power, near)[0] if self._rival else None
+        heard = self._watch.hop(played, near, left, rival)
+        bands = power(left)
+        self._leakage.hear(bands)
+        self._leakage.compare(bands, power(echo))
+        residual = self._leakage.residual
+        self._residual_power += float(residual.sum())
+        if self._watch.harmful:
+            self._suppressor.skip(near)
+            return near, echo, heard
+        clean = self._suppressor.suppress(left, bands, residual, self._leakage.noise, self._leakage.leak)
+        return clean, echo, heard
+
+    def _judge(self, near: Samples, echo: Samples) -> None:
+        """Once a frame with an echo: is the filter still right, and in its place?"""
+        watch = self._watch
+        if self._rival is not None and (watch.rival_won or watch.rival_lost):
+            self._end_rivalry(self._rival)
+        if watch.useful:
+            self._adjust(near, echo)
+            self._remember()
+        if self._unproven:
+            self._slipped()
+        if not self._located:
+            if watch.audible_hops >= _FIRST_LOOK:
+                self._locate()
+        elif watch.doubtful and self._rival is None:
+            self._doubt()
+        elif self._rival is not None and watch.audible_hops // 8 % 6 == 0:
+            self._locate()
+
+    def _end_rivalry(self, rival: KalmanFilter) -> None:
+        won = self._watch.rival_won
+        if won:
+            self._filter = rival
+            self._leakage.reset()
+            log.info("the way of the echo has changed: learnt anew")
+        self._rival = None
+        self._watch.rival_ended(won=won)
+
+    def _adjust(self, near: Samples, echo: Samples) -> None:
+        """A clock that drifts leaves the derivative of the echo behind: e(t) = y(t + s) - y(t) = s y'(t)."""
+        slope = np.gradient(echo)
+        energy = float(slope @ slope)
+        if energy > 0.0:
+            misplaced = float((near - echo) @ slope) / energy
+            self._alignment.correct(float(np.clip(misplaced, -0.5, 0.5)), len(near))
+
+    def _remember(self) -> None:
+        self._frames += 1
+        reduction = self._leakage.reduction_db
+        if self._frames % _REMEMBER_FRAMES == 0 and reduction > _REMEMBER_DB and self._rival is None:
+            leak = 10.0 ** (-reduction / 10.0)
+            self.room = Room(self._filter.path, self._alignment.delay, self._alignment.drift, leak)
+
+    def _doubt(self) -> None:
+        """The filter is of no use: it slipped, or the room is another one, or somebody talks over it."""
+        if self._slipped():
+            return
+        self._rival = KalmanFilter()
+        self._teach(self._rival, _RIVAL_HOPS)
+        self._watch.rival_began()
+
+    def _slipped(self) -> bool:
+        """Whether echo and microphone are alike, but at different times: then put that right."""
+        n = _SLIP_HOPS
+        reach = round(_SLIPPED * SAMPLE_RATE)
+        slip = find_lag(self._history.echo(n), self._history.near(n), range(-reach, reach))
+        if slip.clearness < _CLEAR:
+            return False
+        self._unproven = False
+        if abs(slip.samples) < _IN_PLACE:
+            return False
+        self._move(slip.samples)
+        self._watch.moved()
+        return True
+
+    def _locate(self) -> None:
+        """Look for the direct sound; found twice at a place, the filter begins there."""
+        n, delay = HISTORY * HOP_SAMPLES, self._alignment.delay
+        lags = range(*(round((limit - delay) * SAMPLE_RATE) for limit in (EARLIEST, LATEST)))
+        lag = find_lag(self._alignment.read(n, back=n), self._history.near(HISTORY), lags)
+        before, self._guess = self._guess, lag.samples if lag.clearness > _CLEAR else None
+        if before is None or self._guess is None or abs(before - lag.samples) > _SAME * SAMPLE_RATE:
+            return
+        if self._located and abs(lag.samples - LEAD) < _ELSEWHERE * SAMPLE_RATE:
+            return
+        self._move(lag.samples - LEAD)
+        pupil = KalmanFilter()
+        self._teach(pupil, HISTORY)
+        if self._teach(pupil, HISTORY) > _LEARNT:  # a second lesson of the same second is worth 3 dB
+            self._located = False
+            return
+        self._filter, self._rival, self._located = pupil, None, True
+        self._leakage.reset()
+        self._watch.learning_began()
+        log.info("the echo comes %.0f ms after what is played", 1e3 * self._delay_of_sound)
+
+    def _move(self, samples: float) -> None:
+        """The echo comes later than thought by so many samples."""
+        self._alignment.move(-samples)
+        n = (self._spectra.rows + 1) * HOP_SAMPLES
+        self._spectra.rebuild(self._alignment.read(n, back=n))
+        self._guess = None
+
+    def _teach(self, pupil: KalmanFilter, hops: int) -> float:
+        """Let a filter hear the latest hops; the part of their power that it leaves."""
+        near = self._history.near(hops)
+        left = 0.0
+        for back, hop in zip(reversed(range(hops)), near.reshape(-1, HOP_SAMPLES), strict=True):
+            error, _ = pupil.update(*self._spectra.window(PARTITIONS, back), hop)
+            left += float(error @ error)
+        return left / max(float(near @ near), 1e-12)
+
+
+def _dbfs(mean_square: float) -> float:
+    return max(FLOOR_DBFS, 10.0 * float(np.log10(max(mean_square, 1e-12))))

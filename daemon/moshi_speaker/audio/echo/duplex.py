@@ -1,0 +1,48 @@
+"""An echo canceller and the ladder of how far it is trusted."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
+
+from moshi_speaker.audio.echo import Cleaned, EchoState, Rung
+from moshi_speaker.audio.echo.rung import first, step
+from moshi_speaker.audio.frames import Samples
+
+
+class Canceller(Protocol):
+    """An echo canceller that says how it fares."""
+
+    @property
+    def state(self) -> EchoState:
+        """How it fares."""
+
+    def clean(self, near: Samples, at: float) -> Cleaned:
+        """As every echo canceller does."""
+
+
+class Duplex:
+    """Cleans the microphone, and keeps from Moshi what it would take for somebody else's voice."""
+
+    def __init__(self, canceller: Canceller, *, known: bool, on_rung: Callable[[Rung], None]) -> None:
+        """``known``: the canceller knows the room from before. ``on_rung`` is called on its own thread."""
+        self._canceller = canceller
+        self._ladder = first(known)
+        self._on_rung = on_rung
+
+    @property
+    def rung(self) -> Rung:
+        """Where on the ladder we stand."""
+        return self._ladder.rung
+
+    def clean(self, near: Samples, at: float) -> Cleaned:
+        """Clean a frame, and say whether Moshi may hear it."""
+        clean = self._canceller.clean(near, at)
+        if not clean.playing:
+            return clean
+        self._climb(at)
+        return replace(clean, gated=True) if self.rung is Rung.HALF_DUPLEX else clean
+
+    def _climb(self, at: float) -> None:
+        before, self._ladder = self._ladder, step(self._ladder, self._canceller.state, at)
+        if self._ladder.rung is not before.rung:
+            self._on_rung(self._ladder.rung)

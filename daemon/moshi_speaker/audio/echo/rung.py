@@ -1,0 +1,53 @@
+"""How far the echo canceller can be trusted, and so how Moshi may be talked with: a ladder of three rungs.
+
+Measured, not guessed: how much softer the echo becomes, and whether what is left of it is heard at all.
+"""
+
+from dataclasses import dataclass, replace
+
+from moshi_speaker.audio.echo import EchoState, Rung
+
+OPEN_DB, GUARDED_DB = 14.0, 5.0
+"""Reduction from which talk is open, and from which it is guarded."""
+_HYSTERESIS_DB = 2.0
+"""So much more is needed to go up than to stay."""
+_EVIDENCE_S = 1.5
+"""Seconds of audible echo before the ladder goes all the way down."""
+_HOLD_S = 0.4
+"""Seconds that another rung must have been right before it is taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """Where we stand, and since when another rung would be right."""
+
+    rung: Rung
+    wanted: Rung
+    since: float = 0.0
+
+
+def first(known: bool) -> Ladder:
+    """At the start: a known room is trusted, an unknown one not yet."""
+    rung = Rung.OPEN if known else Rung.GUARDED
+    return Ladder(rung, rung)
+
+
+def step(ladder: Ladder, state: EchoState, now: float) -> Ladder:
+    """The ladder after a frame in which an echo was audible; ``now`` in seconds."""
+    wanted = _wanted(ladder.rung, state)
+    if wanted is ladder.rung:
+        return replace(ladder, wanted=wanted)
+    if wanted is not ladder.wanted:
+        return replace(ladder, wanted=wanted, since=now)
+    return Ladder(wanted, wanted) if now - ladder.since >= _HOLD_S else ladder
+
+
+def _wanted(rung: Rung, state: EchoState) -> Rung:
+    reduction = state.reduction_db
+    if not state.located or reduction is None:
+        return Rung.HALF_DUPLEX if state.audible_s >= _EVIDENCE_S else rung
+    if reduction >= OPEN_DB + (0.0 if rung is Rung.OPEN else _HYSTERESIS_DB):
+        return Rung.OPEN
+    if reduction >= GUARDED_DB + (_HYSTERESIS_DB if rung is Rung.HALF_DUPLEX else 0.0):
+        return Rung.GUARDED
+    return Rung.HALF_DUPLEX if state.audible_s >= _EVIDENCE_S else Rung.GUARDED
