@@ -6,7 +6,7 @@ import pytest
 
 from moshi_speaker import configfile
 from moshi_speaker.errors import ConfigError
-from moshi_speaker.settings import Settings
+from moshi_speaker.settings import Settings, WakeWord
 
 
 def load(folder: Path, text: str, **environ: str) -> Settings:
@@ -254,12 +254,12 @@ def test_relative_paths_count_from_the_folder_of_the_file(tmp_path: Path) -> Non
         tmp_path,
         "speaker: {state_dir: state}\n"
         "model: {source: ./weights}\n"
-        "wake: {model: hey_moshi.onnx}\n"
+        "wake: {words: [hey_moshi.onnx]}\n"
         "mqtt: {tls: {ca_cert: /etc/ca.pem}}\n",
     )
     assert settings.speaker.state_dir == tmp_path / "state"
     assert settings.model.source == str(tmp_path / "weights")
-    assert settings.wake.model == str(tmp_path / "hey_moshi.onnx")
+    assert settings.wake.words == (WakeWord(model=str(tmp_path / "hey_moshi.onnx")),)
     assert settings.mqtt.tls.ca_cert == Path("/etc/ca.pem")
 
 
@@ -271,8 +271,73 @@ def test_the_home_folder_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_repo_id_and_a_bundled_model_are_names(tmp_path: Path) -> None:
-    settings = load(tmp_path, "model: {source: kyutai/moshika-mlx-q4}\nwake: {model: alexa}\n")
-    assert (settings.model.source, settings.wake.model) == ("kyutai/moshika-mlx-q4", "alexa")
+    settings = load(tmp_path, "model: {source: kyutai/moshika-mlx-q4}\nwake: {words: [alexa]}\n")
+    assert settings.model.source == "kyutai/moshika-mlx-q4"
+    assert settings.wake.words == (WakeWord(model="alexa"),)
+
+
+# --- Lists --------------------------------------------------------------------------------------
+
+
+def test_wake_words_are_names_paths_or_groups(tmp_path: Path) -> None:
+    settings = load(
+        tmp_path,
+        "wake:\n"
+        "  words:\n"
+        "    - hey_jarvis\n"
+        "    - {model: alexa, threshold: 0.7}\n"
+        "    - model: ./mine.tflite\n"
+        "      threshold:\n"
+        "    - !env WORD okay_nabu\n",
+    )
+    assert settings.wake.words == (
+        WakeWord(model="hey_jarvis"),
+        WakeWord(model="alexa", threshold=0.7),
+        WakeWord(model=str(tmp_path / "mine.tflite")),
+        WakeWord(model="okay_nabu"),
+    )
+    assert [word.name for word in settings.wake.words] == ["hey_jarvis", "alexa", "mine", "okay_nabu"]
+
+
+LIST = "give a list of 1 to 8 such as [hey_jarvis, {model: alexa, threshold: 0.7}]"
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("words: alexa", f"2: wake.words is alexa; {LIST}"),
+        ("words:", f"2: wake.words is empty; {LIST}"),
+        ("words: []", f"2: wake.words is a list; {LIST}"),
+        ("words: {alexa: 0.7}", f"2: wake.words is a group; {LIST}"),
+        (
+            "words:\n    - alexa\n    - {model: okay_nabu, threshold: 2}",
+            "4: wake.words.2.threshold is 2; give a number above 0, up to 1 or nothing",
+        ),
+        (
+            "words:\n    - alexa\n    - model: x\n      treshold: 0.2",
+            "5: unknown setting wake.words.2.treshold; did you mean wake.words.2.threshold?",
+        ),
+        (
+            "words: [{model: x, threshold: 0}]",
+            "2: wake.words.1.threshold is 0; give a number above 0, up to 1 or nothing",
+        ),
+        ("words:\n    - threshold: 0.2", "3: wake.words.1 says no model; add a line model: VALUE"),
+        (
+            "words:\n    - [alexa]",
+            "3: wake.words.1.model is a list; give text",
+        ),
+        (
+            "words:\n    - alexa\n    - hey_jarvis\n    - {model: alexa, threshold: 0.3}",
+            "2: wake.words is a list; give every wake word once: alexa is there 2 times",
+        ),
+        (
+            "words: [a/word.onnx, b/word.tflite]",
+            "2: wake.words is a list; give every wake word once: word is there 2 times",
+        ),
+    ],
+)
+def test_a_wrong_wake_word_is_named_with_its_line(tmp_path: Path, written: str, expected: str) -> None:
+    assert complaint(tmp_path, f"wake:\n  {written}\n") == f"config.yaml:{expected}"
 
 
 # --- !secret and !env ---------------------------------------------------------------------------

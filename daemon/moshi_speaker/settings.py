@@ -3,6 +3,7 @@
 ``config/moshi-speaker.yaml`` shows the same list to the user; a test holds the two equal.
 """
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -24,6 +25,9 @@ UserPath = Annotated[Path, AfterValidator(_at_home)]
 """A path whose ``~`` is expanded."""
 NameOrPath = Annotated[str, Field(min_length=1, json_schema_extra={"format": "name-or-path"})]
 """A name, or a path when it begins with ``~/``, ``./`` or ``../``, or names a model file."""
+Threshold = Annotated[float, Field(gt=0, le=1)]
+MODEL_FILES = (".tflite", ".onnx")
+"""Suffixes of the files that hold a wake word's model."""
 
 
 class Section(BaseModel):
@@ -128,6 +132,33 @@ class AudioSettings(Section):
     """Seconds between tries to open a lost device again."""
 
 
+class WakeWord(Section):
+    """One wake word."""
+
+    model_config = ConfigDict(json_schema_extra={"short_for": "model"})
+
+    model: NameOrPath
+    """Name of a bundled model, or a path to a model file."""
+    threshold: Threshold | None = None
+    """Score from which a chunk counts as this word. Empty: that of all words."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name(cls, given: object) -> object:
+        return {"model": given} if isinstance(given, str) else given
+
+    @property
+    def path(self) -> Path | None:
+        """The file that the model means, or None when it is the name of a bundled model."""
+        path = Path(self.model).expanduser()
+        return path if "/" in self.model or path.suffix in MODEL_FILES else None
+
+    @property
+    def name(self) -> str:
+        """The word as it is published: the bundled model's name, or the file's without its suffix."""
+        return self.model if self.path is None else self.path.stem
+
+
 class WakeSettings(Section):
     """The wake word."""
 
@@ -135,15 +166,32 @@ class WakeSettings(Section):
     """Listen for the wake word. Without it, only MQTT starts a conversation."""
     engine: Literal["auto", "openwakeword", "pyopen_wakeword"] = "auto"
     """Which library detects it: openwakeword, pyopen_wakeword, or auto for the one that is installed."""
-    model: NameOrPath = "hey_jarvis"
-    """A bundled model (hey_jarvis, alexa, hey_mycroft, okay_nabu, hey_rhasspy),
-    or a path to a .tflite or .onnx file."""
-    threshold: Annotated[float, Field(gt=0, le=1)] = 0.5
+    words: Annotated[
+        tuple[WakeWord, ...],
+        Field(min_length=1, max_length=8, examples=["[hey_jarvis, {model: alexa, threshold: 0.7}]"]),
+    ] = (WakeWord(model="hey_jarvis"),)
+    """Wake words, one to eight: each a bundled model (hey_jarvis, alexa, hey_mycroft, okay_nabu,
+    hey_rhasspy) or a path to a .tflite or .onnx file; {model: alexa, threshold: 0.7} gives one a threshold
+    of its own."""
+    threshold: Threshold = 0.5
     """Score from which a chunk of 80 ms counts as the wake word."""
     patience: Annotated[int, Field(ge=1, le=20)] = 2
     """How many chunks in a row must reach the threshold."""
     refractory_s: Seconds = 2.0
-    """Seconds after a detection in which there is no other."""
+    """Seconds after a detection in which there is no other, of whichever word."""
+    guarded_threshold: Threshold = 0.8
+    """The least threshold while the speaker plays and its echo is not well cancelled."""
+    keep_clip: bool = False
+    """Keep the latest 3 seconds up to a detection as last-wake.wav in state_dir, to find out what woke it.
+    Without this nothing that is heard is ever written."""
+
+    @field_validator("words")
+    @classmethod
+    def _each_once(cls, words: tuple[WakeWord, ...]) -> tuple[WakeWord, ...]:
+        (name, times), *_ = Counter(word.name for word in words).most_common(1)
+        if times > 1:
+            raise ValueError(f"every wake word once: {name} is there {times} times")
+        return words
 
 
 class ConversationSettings(Section):

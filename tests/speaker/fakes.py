@@ -198,7 +198,7 @@ class FakeDevice:
 class FakeWake:
     """Hears the wake word in the chunk that the test names; counts the chunks."""
 
-    name = "hey_jarvis"
+    words = ("hey_jarvis",)
 
     def __init__(self, news: News) -> None:
         self.chunks = 0
@@ -209,12 +209,12 @@ class FakeWake:
         self.closed = False
         self._news = news
 
-    def score(self, chunk: WakeChunk) -> float:
+    def scores(self, chunk: WakeChunk) -> list[float]:
         if self.failure is not None:
             raise self.failure
         number, self.chunks = self.chunks, self.chunks + 1
         self._news.tell()
-        return 0.93 if number in self.word_in else 0.0
+        return [0.93 if number in self.word_in else 0.0]
 
     def reset(self) -> None:
         self.resets += 1

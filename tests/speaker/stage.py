@@ -14,7 +14,8 @@ from moshi_speaker.engine.interface import Engine, Status
 from moshi_speaker.errors import CheckpointError
 from moshi_speaker.settings import Settings
 from moshi_speaker.speaker.daemon import Speaker
-from moshi_speaker.wake.detector import Detector, Trigger
+from moshi_speaker.wake.detector import Detector
+from moshi_speaker.wake.policy import WakePolicy
 from tests.speaker.fakes import FakeDevice, FakeEngine, FakeWake, News
 
 STOP_S = 5.0
@@ -43,8 +44,8 @@ class Stage:
         self.pushed = 0
         """Frames that the microphone has heard."""
         self._began = 0.0
-        trigger = Trigger(settings.wake.threshold, patience=1, refractory_s=0.0, gate_chunks=0)
-        detector = Detector(self.wake, trigger) if wake else None
+        policy = WakePolicy(settings.wake.threshold, patience=1, refractory_s=0.0)
+        detector = Detector(self.wake, policy, gate_chunks=0) if wake else None
         self.speaker = Speaker(
             settings, self.device, detector, make_engine or self._make_engine, time.monotonic
         )

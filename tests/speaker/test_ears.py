@@ -12,7 +12,8 @@ from moshi_speaker.audio.echo import NoEchoCanceller
 from moshi_speaker.audio.frames import FRAME_SAMPLES, FRAME_SECONDS, Samples
 from moshi_speaker.events import Event, UserSpeechEnded, UserSpeechStarted, WakeDetected
 from moshi_speaker.speaker.ears import Ears
-from moshi_speaker.wake.detector import Detector, Trigger
+from moshi_speaker.wake.detector import Detector
+from moshi_speaker.wake.policy import WakePolicy
 from tests.speaker.fakes import FakeWake, News
 
 WORD = 9
@@ -45,9 +46,9 @@ class Listening:
         self.fed = 0
         self.talks = True
         self._pushed = 0
-        trigger = Trigger(0.5, patience=1, refractory_s=0.0, gate_chunks=0)
+        policy = WakePolicy(0.5, patience=1, refractory_s=0.0)
         self.ears = Ears(
-            Detector(self.wake, trigger),
+            Detector(self.wake, policy, gate_chunks=0),
             self.activity,
             NoEchoCanceller(),
             SpeechGate(0.5),

@@ -1,143 +1,134 @@
-"""The trigger policy, and the detector over an engine that says what it is told."""
+"""The detector over an engine that says what it is told."""
 
-from collections.abc import Iterable, Iterator
+from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from moshi_speaker.settings import WakeSettings
-from moshi_speaker.wake.detector import CHUNK_SAMPLES, GATE_CHUNKS, Detection, Detector, Trigger
+from moshi_speaker.wake.detector import CHUNK_SECONDS, JOIN_SECONDS, Detection, Detector
+from moshi_speaker.wake.policy import WakePolicy
+from moshi_speaker.wake.statistics import WakeStatistics, WordStatistics
+from moshi_speaker.wake.trigger import GATE_CHUNKS
+from tests.wake.scripted import SILENCE, ScriptedEngine, hear
 
-CHUNK_S = 0.08
-
-
-class ScriptedEngine:
-    """Gives the scores of a list, one a chunk, then zeros."""
-
-    name = "hey_test"
-
-    def __init__(self, scores: Iterable[float]) -> None:
-        self.calls: list[str] = []
-        self._scores: Iterator[float] = iter(scores)
-
-    def score(self, chunk: NDArray[np.int16]) -> float:
-        assert chunk.shape == (CHUNK_SAMPLES,)
-        return next(self._scores, 0.0)
-
-    def reset(self) -> None:
-        self.calls.append("reset")
-
-    def close(self) -> None:
-        self.calls.append("close")
+DEFAULT = WakePolicy.from_settings(WakeSettings())
+ONE = WakePolicy(threshold=0.5, patience=1, refractory_s=0.0, guarded_threshold=0.8)
 
 
-def fired(trigger: Trigger, scores: list[float]) -> list[int]:
-    """Numbers of the chunks at which the trigger fires."""
-    return [n for n, score in enumerate(scores) if trigger.decide(score, n * CHUNK_S) is not None]
+def open_at_once(engine: ScriptedEngine, policy: WakePolicy = ONE) -> Detector:
+    """A detector without a gate."""
+    return Detector(engine, policy, gate_chunks=0)
 
 
-def hear(detector: Detector, chunks: int, start: int = 0) -> list[Detection]:
-    """The detections in so many chunks of silence."""
-    silence = np.zeros(CHUNK_SAMPLES, np.int16)
-    heard = [detector.hear(silence, (start + n + 1) * CHUNK_S) for n in range(chunks)]
-    return [detection for detection in heard if detection is not None]
-
-
-@pytest.mark.parametrize(
-    ("patience", "scores", "expected"),
-    [
-        (1, [0.49, 0.49], []),
-        (1, [0.49, 0.5], [1]),
-        (2, [0.9, 0.1, 0.9, 0.1], []),
-        (2, [0.9, 0.9], [1]),
-        (2, [0.1, 0.9, 0.9, 0.9, 0.9], [2]),
-        (3, [0.9, 0.9, 0.1, 0.9, 0.9, 0.9], [5]),
-        (1, [float("nan"), 0.6], [1]),
-    ],
-)
-def test_a_row_of_high_scores_fires_once(patience: int, scores: list[float], expected: list[int]) -> None:
-    trigger = Trigger(threshold=0.5, patience=patience, refractory_s=0, gate_chunks=0)
-    assert fired(trigger, scores) == expected
-
-
-def test_a_row_fires_once_however_long_it_lasts() -> None:
-    trigger = Trigger(threshold=0.5, patience=2, refractory_s=0, gate_chunks=0)
-    assert fired(trigger, [0.9] * 50 + [0.0] + [0.9] * 2) == [1, 52]
-
-
-def test_nothing_fires_in_the_rest_after_a_detection() -> None:
-    trigger = Trigger(threshold=0.5, patience=1, refractory_s=0.8, gate_chunks=0)
-    assert fired(trigger, [0.9, 0.0] * 12) == [0, 10, 20]
-
-
-def test_a_word_that_begins_at_the_end_of_the_rest_is_heard() -> None:
-    trigger = Trigger(threshold=0.5, patience=2, refractory_s=0.8, gate_chunks=0)
-    scores = [0.9, 0.9, 0.0] + [0.0] * 7 + [0.9] * 4
-    assert fired(trigger, scores) == [1, 12]
-
-
-def test_the_best_score_of_the_row_is_given() -> None:
-    trigger = Trigger(threshold=0.5, patience=3, refractory_s=0, gate_chunks=0)
-    assert [trigger.decide(score, 0.0) for score in (0.6, 0.95, 0.7)] == [None, None, 0.95]
-    assert [trigger.decide(score, 1.0) for score in (0.0, 0.6, 0.6, 0.6)] == [None, None, None, 0.6]
-
-
-def test_rows_that_are_too_short_are_counted() -> None:
-    trigger = Trigger(threshold=0.5, patience=3, refractory_s=0, gate_chunks=0)
-    fired(trigger, [0.9, 0.0, 0.9, 0.9, 0.0, 0.0, 0.9, 0.9, 0.9, 0.9, 0.0, 0.4, 0.0])
-    assert trigger.near_misses == 2
-
-
-def test_the_gate_lasts_as_long_as_the_classifier_looks_back() -> None:
-    assert round(GATE_CHUNKS * CHUNK_S, 6) == 1.28
-    trigger = Trigger(threshold=0.5, patience=1, refractory_s=0)
-    assert fired(trigger, [1.0] * 40) == [16]
+def bins(**counts: int) -> tuple[int, ...]:
+    """A histogram with counts at bins named like b4."""
+    return tuple(counts.get(f"b{number}", 0) for number in range(10))
 
 
 def test_noise_after_the_start_and_after_each_reset_wakes_nothing() -> None:
     noise = np.random.default_rng(1).uniform(0.9, 1.0, GATE_CHUNKS).tolist()
     quiet = [0.0] * 10
-    detector = Detector.over(ScriptedEngine([*noise, *quiet, *noise, *quiet, *noise]), WakeSettings())
+    detector = Detector(ScriptedEngine(hey_test=[*noise, *quiet, *noise, *quiet, *noise]), DEFAULT)
     assert hear(detector, 26) == []
     detector.reset()
     assert hear(detector, 26, start=26) == []
     detector.reset()
     assert hear(detector, 16, start=52) == []
-    assert detector.near_misses == 0
+    assert detector.statistics.near_misses == 0
 
 
 def test_a_word_just_after_the_gate_is_heard() -> None:
-    detector = Detector.over(ScriptedEngine([0.0] * 16 + [0.8, 0.9]), WakeSettings())
-    assert hear(detector, 18) == [Detection("hey_test", 0.9, 18 * CHUNK_S)]
+    detector = Detector(ScriptedEngine(hey_test=[0.0] * 16 + [0.8, 0.9]), DEFAULT)
+    assert hear(detector, 18) == [Detection("hey_test", 0.9, 18 * CHUNK_SECONDS)]
 
 
-def test_a_reset_in_the_middle_of_a_row_breaks_it() -> None:
-    trigger = Trigger(threshold=0.5, patience=2, refractory_s=0, gate_chunks=1)
-    assert fired(trigger, [0.0, 0.9]) == []
-    trigger.reset()
-    assert fired(trigger, [0.9, 0.9]) == []
+def test_a_block_or_two_that_are_missing_make_nobody_deaf() -> None:
+    engine = ScriptedEngine(hey_test=[0.0] * 16 + [0.8, 0.9])
+    detector = Detector(engine, DEFAULT)
+    hear(detector, 17)
+    assert detector.hear(SILENCE, 18 * CHUNK_SECONDS + JOIN_SECONDS - 0.01) is not None
+    assert engine.calls == []
 
 
-def test_a_reset_does_not_end_the_rest() -> None:
-    trigger = Trigger(threshold=0.5, patience=1, refractory_s=2.0, gate_chunks=0)
-    assert fired(trigger, [0.9]) == [0]
-    trigger.reset()
-    assert trigger.decide(0.9, 1.9) is None
-    assert trigger.decide(0.9, 2.0) == 0.9
+def test_after_a_longer_break_the_sound_begins_anew_with_the_gate_closed() -> None:
+    engine = ScriptedEngine(hey_test=[0.0] * 16 + [1.0] * 40)
+    detector = Detector(engine, ONE)
+    assert len(hear(detector, 17)) == 1
+    chunks = [detector.hear(SILENCE, 5.0 + n * CHUNK_SECONDS) is not None for n in range(18)]
+    assert chunks == [False] * 16 + [True, False]
+    assert engine.calls == ["reset"]
 
 
 def test_the_settings_reach_the_policy() -> None:
     settings = WakeSettings(threshold=0.8, patience=3, refractory_s=0.4)
     scores = [0.0] * 16 + [0.79] * 5 + [0.0] + [0.8] * 3 + [0.0] + [0.8] * 3 + [0.0] + [0.8] * 3
-    detector = Detector.over(ScriptedEngine(scores), settings)
-    assert [round(detection.at / CHUNK_S) for detection in hear(detector, len(scores))] == [25, 33]
+    detector = Detector(ScriptedEngine(hey_test=scores), WakePolicy.from_settings(settings))
+    assert [round(detection.at / CHUNK_SECONDS) for detection in hear(detector, len(scores))] == [25, 33]
+
+
+def test_policy_and_guard_may_be_set_at_any_time() -> None:
+    detector = open_at_once(ScriptedEngine(hey_test=[0.6, 0.0, 0.6, 0.0, 0.6, 0.0, 0.6, 0.0]))
+    assert len(hear(detector, 2)) == 1
+    detector.guarded = True
+    assert hear(detector, 2, start=2) == []
+    detector.guarded = False
+    detector.policy = replace(detector.policy, threshold=0.7)
+    assert hear(detector, 2, start=4) == []
+    detector.policy = replace(detector.policy, threshold=0.3)
+    assert len(hear(detector, 2, start=6)) == 1
+
+
+def test_each_word_is_told_by_its_name() -> None:
+    engine = ScriptedEngine(one=[0.9, 0.0, 0.0], two=[0.0, 0.0, 0.8])
+    detector = open_at_once(engine)
+    assert detector.wake_words == ("one", "two")
+    assert [(heard.wake_word, heard.score) for heard in hear(detector, 3)] == [("one", 0.9), ("two", 0.8)]
+
+
+def test_the_statistics_tell_of_each_word() -> None:
+    one = [0.9, 0.0, 0.3, 0.0, 0.1, 0.0]
+    two = [0.0, 0.0, 0.0, 0.4, 0.45, 0.0]
+    detector = open_at_once(ScriptedEngine(one=one, two=two))
+    assert detector.statistics == WakeStatistics({"one": WordStatistics(), "two": WordStatistics()})
+    hear(detector, 5)
+    assert (detector.statistics.last_score, detector.statistics.last_scored_at) == (0.45, 0.4)
+    hear(detector, 1, start=5)
+    statistics = detector.statistics
+    assert statistics.words == {
+        "one": WordStatistics(1, 1, bins(b9=1, b3=1, b1=1)),
+        "two": WordStatistics(0, 1, bins(b4=1)),
+    }
+    assert (statistics.detections, statistics.near_misses) == (1, 2)
+    assert statistics.histogram == bins(b1=1, b3=1, b4=1, b9=1)
+
+
+def test_a_peak_of_one_is_in_the_last_bin() -> None:
+    detector = open_at_once(ScriptedEngine(hey_test=[1.0, 0.0]))
+    hear(detector, 2)
+    assert detector.statistics.histogram == bins(b9=1)
+
+
+def test_a_snapshot_stays_as_it_was_taken() -> None:
+    detector = open_at_once(ScriptedEngine(hey_test=[0.0, 0.4, 0.0]))
+    hear(detector, 1)
+    before = detector.statistics
+    hear(detector, 2, start=1)
+    assert (before.near_misses, detector.statistics.near_misses) == (0, 1)
+    with pytest.raises(FrozenInstanceError):
+        before.last_score = 1.0  # type: ignore[misc]
+
+
+def test_a_score_that_is_no_number_is_no_sign_of_life() -> None:
+    detector = open_at_once(ScriptedEngine(one=[0.2, float("nan")], two=[0.1, 0.3]))
+    assert hear(detector, 2) == []
+    assert detector.statistics.last_score == 0.3
+    assert detector.statistics.last_scored_at == CHUNK_SECONDS
 
 
 def test_the_detector_owns_its_engine() -> None:
-    engine = ScriptedEngine([])
-    detector = Detector.over(engine, WakeSettings())
-    assert detector.wake_word == "hey_test"
+    engine = ScriptedEngine(hey_test=[])
+    detector = Detector(engine, DEFAULT)
     detector.reset()
     detector.close()
     assert engine.calls == ["reset", "close"]

@@ -96,8 +96,8 @@ def test_a_state_is_all_that_it_remembers(network: Network) -> None:
 @pytest.mark.parametrize("phase", [370, 1_111])
 def test_scores_are_those_of_the_library_a_chunk_sooner(level_dbfs: float, noise: float, phase: int) -> None:
     chunks = spoken(phase, level_dbfs, noise)
-    engine = PyOpenEngine("hey_jarvis")
-    ours = [engine.score(chunk) for chunk in chunks]
+    engine = PyOpenEngine(["hey_jarvis"])
+    ours = [engine.scores(chunk)[0] for chunk in chunks]
     theirs = library_scores(chunks)
     settled = LEAD_CHUNKS - 2
     assert ours[settled:-1] == pytest.approx(theirs[settled + 1 :], abs=1e-3)
@@ -117,12 +117,12 @@ def test_after_a_reset_there_has_been_silence() -> None:
 def test_an_unknown_network_is_computed_whole_and_named(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    expected = PyOpenEngine("hey_jarvis")
+    expected = PyOpenEngine(["hey_jarvis"])
     monkeypatch.setattr(features, "_BIASES", (*range(23, 42), 14))
-    engine = PyOpenEngine("hey_jarvis")
+    engine = PyOpenEngine(["hey_jarvis"])
     assert "an unknown embedding network" in caplog.text
     for chunk in spoken(0, -20.0, 33.0)[LEAD_CHUNKS - 5 : LEAD_CHUNKS + 10]:
-        assert engine.score(chunk) == pytest.approx(expected.score(chunk), abs=1e-3)
+        assert engine.scores(chunk) == pytest.approx(expected.scores(chunk), abs=1e-3)
 
 
 def test_a_network_that_computes_something_else_is_noticed(
@@ -140,6 +140,6 @@ def test_a_network_that_computes_something_else_is_noticed(
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts the threads of Linux")
 def test_no_thread_is_started() -> None:
     before = len(list(Path("/proc/self/task").iterdir()))
-    engine = PyOpenEngine("hey_jarvis")
-    engine.score(np.zeros(CHUNK_SAMPLES, np.int16))
+    engine = PyOpenEngine(["hey_jarvis"])
+    engine.scores(np.zeros(CHUNK_SAMPLES, np.int16))
     assert len(list(Path("/proc/self/task").iterdir())) == before

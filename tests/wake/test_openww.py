@@ -16,6 +16,7 @@ from moshi_speaker.errors import ConfigError, MissingPartError
 from moshi_speaker.settings import WakeSettings
 from moshi_speaker.wake.auto import open_engine
 from moshi_speaker.wake.detector import CHUNK_SAMPLES, Detector
+from moshi_speaker.wake.policy import WakePolicy
 
 ROOT = Path(__file__).parents[2]
 ADAPTER = "moshi_speaker.wake.openww"
@@ -36,22 +37,26 @@ class FakeModel:
 
     shape: tuple[int, ...] = (1, 16, 96)
     broken: type[Exception] | None = None
+    broken_file = "*"
+    """Which files do not load."""
 
     def __init__(self, wakeword_models: list[str], inference_framework: str) -> None:
         assert inference_framework == "onnx"
-        (self._path,) = map(Path, wakeword_models)
-        if self.broken is not None:
-            raise self.broken(f"Load model from {self._path} failed")
+        paths = [Path(path) for path in wakeword_models]
+        for path in paths:
+            if self.broken is not None and path.match(self.broken_file):
+                raise self.broken("Load model failed")
         session = SimpleNamespace(get_inputs=lambda: [SimpleNamespace(shape=list(self.shape))])
-        self.models = {self._path.stem: session}
-        self.model_outputs = {self._path.stem: 1}
+        self.models = {path.stem: session for path in paths}
+        self.model_outputs = {path.stem: 1 for path in paths}
         self._chunks = 0
 
     def predict(self, chunk: NDArray[np.int16]) -> dict[str, np.float32]:
         assert chunk.dtype == np.int16
         self._chunks += 1
         noise = self._chunks <= 16
-        return {self._path.stem: np.float32(0.99 if noise else np.abs(chunk).max() / 32767)}
+        score = np.float32(0.99 if noise else np.abs(chunk).max() / 32767)
+        return {stem: score / np.float32(2**number) for number, stem in enumerate(self.models)}
 
     def reset(self) -> None:
         self._chunks = 0
@@ -123,9 +128,10 @@ def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeLib
     sys.modules.pop(ADAPTER, None)
 
 
-def settings(model: str | Path = "hey_jarvis") -> WakeSettings:
+def settings(*models: str | Path) -> WakeSettings:
     """The default policy over openwakeword."""
-    return WakeSettings(engine="openwakeword", model=str(model))
+    words = [str(model) for model in models] or ["hey_jarvis"]
+    return WakeSettings.model_validate({"engine": "openwakeword", "words": tuple(words)})
 
 
 def custom(folder: Path) -> Path:
@@ -138,8 +144,8 @@ def custom(folder: Path) -> Path:
 def test_a_published_model_is_fetched_once_and_scores_under_its_own_name(library: FakeLibrary) -> None:
     for _ in range(2):
         engine = open_engine(settings())
-        assert engine.name == "hey_jarvis"
-        assert engine.score(np.zeros(CHUNK_SAMPLES, np.int16)) == pytest.approx(0.99)
+        assert engine.words == ("hey_jarvis",)
+        assert engine.scores(np.zeros(CHUNK_SAMPLES, np.int16)) == pytest.approx([0.99])
         engine.close()
     assert library.fetched == [["melspectrogram", "embedding_model", "hey_jarvis_v0.1"]]
 
@@ -160,7 +166,7 @@ def test_without_network_one_line_says_so_and_no_half_file_stays(library: FakeLi
 
 
 def test_a_model_file_is_named_after_the_file(library: FakeLibrary, tmp_path: Path) -> None:
-    assert open_engine(settings(custom(tmp_path))).name == "computer"
+    assert open_engine(settings(custom(tmp_path))).words == ("computer",)
     assert library.fetched == [["melspectrogram", "embedding_model"]]
 
 
@@ -192,13 +198,36 @@ def test_names_that_the_library_does_not_have_are_refused(library: FakeLibrary) 
 
 
 def test_the_noise_of_the_library_wakes_nothing(library: FakeLibrary) -> None:
-    detector = Detector.over(open_engine(settings()), WakeSettings())
+    detector = Detector(open_engine(settings()), WakePolicy.from_settings(WakeSettings()))
     silence, loud = np.zeros(CHUNK_SAMPLES, np.int16), np.full(CHUNK_SAMPLES, 30_000, np.int16)
     for _ in range(2):
         assert [detector.hear(silence, 0.0) for _ in range(30)] == [None] * 30
         detector.reset()
     assert [detector.hear(loud, 0.0) for _ in range(16)] == [None] * 16
     assert [detector.hear(loud, 0.0) is None for _ in range(2)] == [True, False]
+
+
+def test_several_words_share_one_model_of_the_library(library: FakeLibrary, tmp_path: Path) -> None:
+    engine = open_engine(settings("alexa", custom(tmp_path), "hey_jarvis"))
+    assert engine.words == ("alexa", "computer", "hey_jarvis")
+    assert engine.scores(np.zeros(CHUNK_SAMPLES, np.int16)) == pytest.approx([0.99, 0.495, 0.2475])
+    assert library.fetched == [["melspectrogram", "embedding_model", "alexa_v0.1", "hey_jarvis_v0.1"]]
+
+
+def test_of_several_files_the_broken_one_is_named(library: FakeLibrary, tmp_path: Path) -> None:
+    library.model.broken, library.model.broken_file = library.runtime.InvalidProtobuf, "computer.onnx"
+    with pytest.raises(MissingPartError, match="broken, or no ONNX wake word model") as caught:
+        open_engine(settings("alexa", "hey_jarvis", custom(tmp_path)))
+    assert str(tmp_path / "computer.onnx") in str(caught.value)
+
+
+def test_a_file_that_the_library_would_take_for_another_is_refused(
+    library: FakeLibrary, tmp_path: Path
+) -> None:
+    path = tmp_path / "alexa_v0.1.onnx"
+    path.write_bytes(b"onnx")
+    with pytest.raises(ConfigError, match="another wake word's model has this name; rename the file"):
+        open_engine(settings("alexa", path))
 
 
 def test_telemetry_is_off_before_the_library_is_imported(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from moshi_speaker.errors import MissingPartError
 from moshi_speaker.settings import WakeSettings
 from moshi_speaker.wake.detector import CHUNK_SAMPLES, Detection, Detector
+from moshi_speaker.wake.policy import WakePolicy
 
 pyopen_wakeword = pytest.importorskip("pyopen_wakeword", reason="pyopen-wakeword has wheels for Linux only")
 
@@ -56,10 +57,16 @@ def detections(detector: Detector, sound: NDArray[np.int16], begins: float = 0.0
     return [detection for detection in heard if detection is not None]
 
 
+def detector_of(*models: str | Path, **settings: object) -> Detector:
+    """A detector over the real models, with the default policy but for what is given."""
+    policy = WakePolicy.from_settings(WakeSettings.model_validate(settings))
+    return Detector(PyOpenEngine(models), policy)
+
+
 @pytest.fixture
 def jarvis() -> Iterator[Detector]:
     """A detector for "hey jarvis" with the default policy."""
-    detector = Detector.over(PyOpenEngine("hey_jarvis"), WakeSettings())
+    detector = detector_of("hey_jarvis")
     yield detector
     detector.close()
 
@@ -75,7 +82,7 @@ def test_hey_jarvis_wakes_once_right_after_the_word(jarvis: Detector, clip: Path
 @pytest.mark.parametrize("clip", [PACKAGED / "question.wav", CLIPS / "not_wake.wav"])
 def test_other_words_do_not_wake(jarvis: Detector, clip: Path) -> None:
     assert detections(jarvis, read_clip(clip)) == []
-    assert jarvis.near_misses == 0
+    assert jarvis.statistics.near_misses == 0
 
 
 def test_a_word_is_found_again_after_a_reset_and_not_without_a_new_one(jarvis: Detector) -> None:
@@ -89,20 +96,20 @@ def test_a_word_is_found_again_after_a_reset_and_not_without_a_new_one(jarvis: D
 
 
 def test_a_reset_forgets_all_sound() -> None:
-    fresh, used = PyOpenEngine("hey_jarvis"), PyOpenEngine("hey_jarvis")
+    fresh, used = PyOpenEngine(["hey_jarvis"]), PyOpenEngine(["hey_jarvis"])
     clip = read_clip(PACKAGED / "hey_jarvis.wav")
     chunks = clip[: len(clip) // CHUNK_SAMPLES * CHUNK_SAMPLES].reshape(-1, CHUNK_SAMPLES)
-    expected = [fresh.score(chunk) for chunk in chunks]
-    assert max(expected) > 0.9
-    assert [used.score(chunk) for chunk in chunks] == expected
-    assert [used.score(chunk) for chunk in chunks] != expected
+    expected = [fresh.scores(chunk) for chunk in chunks]
+    assert max(expected) > [0.9]
+    assert [used.scores(chunk) for chunk in chunks] == expected
+    assert [used.scores(chunk) for chunk in chunks] != expected
     used.reset()
-    assert [used.score(chunk) for chunk in chunks] == expected
+    assert [used.scores(chunk) for chunk in chunks] == expected
 
 
 def test_a_recorded_alexa_wakes_alexa_and_not_jarvis(jarvis: Detector) -> None:
     sound = read_clip(recording("wake_alexa.wav"))
-    alexa = Detector.over(PyOpenEngine("alexa"), WakeSettings())
+    alexa = detector_of("alexa")
     (detection,) = detections(alexa, sound)
     assert (detection.wake_word, detection.score > 0.9) == ("alexa", True)
     assert detections(jarvis, sound) == []
@@ -110,29 +117,29 @@ def test_a_recorded_alexa_wakes_alexa_and_not_jarvis(jarvis: Detector) -> None:
 
 @pytest.mark.parametrize("model", BUNDLED)
 def test_a_recorded_hey_jane_wakes_nothing(model: str) -> None:
-    detector = Detector.over(PyOpenEngine(model), WakeSettings(patience=1))
+    detector = detector_of(model, patience=1)
     assert detections(detector, read_clip(recording("not_wake_hey_jane.wav"))) == []
 
 
 @pytest.mark.parametrize("name", ["speech_fr_man_24k.wav", "speech_fr_intro_24k.wav"])
 def test_french_speech_does_not_wake(name: str) -> None:
-    detector = Detector.over(PyOpenEngine("hey_jarvis"), WakeSettings(patience=1))
+    detector = detector_of("hey_jarvis", patience=1)
     assert detections(detector, read_clip(recording(name), seconds=10)) == []
 
 
 def test_a_model_file_is_named_after_the_file(tmp_path: Path) -> None:
     path = tmp_path / "computer.tflite"
     path.write_bytes((MODELS / "hey_jarvis.tflite").read_bytes())
-    detector = Detector.over(PyOpenEngine(path), WakeSettings())
+    detector = detector_of(path)
     (detection,) = detections(detector, read_clip(PACKAGED / "hey_jarvis.wav"))
     assert detection.wake_word == "computer"
 
 
 def test_an_engine_may_be_closed_twice() -> None:
-    engine = PyOpenEngine("alexa")
+    engine = PyOpenEngine(["alexa"])
     engine.close()
     engine.close()
-    assert engine.score(np.zeros(CHUNK_SAMPLES, np.int16)) == 0.0
+    assert engine.scores(np.zeros(CHUNK_SAMPLES, np.int16)) == [0.0]
 
 
 def broken_files(folder: Path) -> dict[str, Path]:
@@ -156,7 +163,7 @@ def test_a_file_that_is_no_wake_word_model_is_refused(
     for name, path in broken_files(tmp_path).items():
         expected = "its input is" if name in ("melspectrogram", "embedding") else "broken"
         with pytest.raises(MissingPartError, match=expected) as caught:
-            PyOpenEngine(path)
+            PyOpenEngine(["alexa", path])
         assert str(path) in str(caught.value)
         assert "\n" not in str(caught.value)
     assert "ERROR" not in capfd.readouterr().err
@@ -168,7 +175,7 @@ def test_a_broken_file_does_not_take_the_process_with_it(tmp_path: Path) -> None
         "from moshi_speaker.errors import SpeakerError\n"
         "from moshi_speaker.settings import WakeSettings\n"
         "from moshi_speaker.wake.auto import open_engine\n"
-        f"try: open_engine(WakeSettings(model={str(path)!r}))\n"
+        f"try: open_engine(WakeSettings.model_validate({{'words': ({str(path)!r},)}}))\n"
         "except SpeakerError as error: raise SystemExit(error.exit_code)\n"
     )
     done = subprocess.run(

@@ -17,7 +17,8 @@ from moshi_speaker.events import StopRequested
 from moshi_speaker.settings import Settings, WakeSettings
 from moshi_speaker.speaker.daemon import Speaker
 from moshi_speaker.wake.auto import open_engine
-from moshi_speaker.wake.detector import Detection, Detector, Trigger, WakeChunk
+from moshi_speaker.wake.detector import Detection, Detector, WakeChunk
+from moshi_speaker.wake.policy import WakePolicy
 
 PREROLL_S = 1.5
 """Seconds of sound before the detection that Moshi is given, to be caught up with."""
@@ -60,8 +61,7 @@ class WatchedDetector(Detector):
 
     def __init__(self, settings: WakeSettings, watch: Watch) -> None:
         """Raises MissingPartError where no wake word can be detected."""
-        trigger = Trigger(settings.threshold, settings.patience, settings.refractory_s)
-        super().__init__(open_engine(settings), trigger)
+        super().__init__(open_engine(settings), WakePolicy.from_settings(settings))
         self._watch = watch
 
     def hear(self, chunk: WakeChunk, at_end: float) -> Detection | None:

@@ -33,6 +33,8 @@ def _words(schema: Schema) -> str:
             return "a number" + _range(schema)
         case "null":
             return "nothing"
+        case "array":
+            return f"a list of {schema['minItems']} to {schema['maxItems']} such as {schema['examples'][0]}"
     return _text(schema)
 
 

@@ -11,11 +11,11 @@ from moshi_speaker.configfile.accepted import Schema, choices, kinds, words
 from moshi_speaker.configfile.document import BOOL, FLOAT, INT, NULL
 from moshi_speaker.configfile.tags import Tags
 from moshi_speaker.errors import ConfigError
+from moshi_speaker.settings import MODEL_FILES
 
 Place = tuple[str, ...]
-"""The keys that lead to a setting."""
+"""The keys that lead to a setting; the number, from 0, where they lead through a list."""
 
-MODEL_FILES = (".tflite", ".onnx")
 SHOWN_CHARACTERS = 40
 """How much of a wrong value a message repeats."""
 
@@ -43,21 +43,28 @@ class SettingsReader:
         for detail in error.errors():
             place = self._place(detail["loc"])
             schema = self._at(place)
-            if detail["type"] != "value_error":
+            if detail["type"] == "missing":
+                what = f"{_dotted(place)} says no {detail['loc'][-1]}"
+                problem = self._error(place, what, f"add a line {detail['loc'][-1]}: VALUE")
+            elif detail["type"] != "value_error":
                 problem = self._refused(place, words(schema))
             elif "properties" in schema:
-                problem = self._error(place, f"{'.'.join(place)}: {detail['ctx']['error']}")
+                problem = self._error(place, f"{_dotted(place)}: {detail['ctx']['error']}")
             else:
                 problem = self._refused(place, str(detail["ctx"]["error"]))
             found.setdefault(place, problem)
-        return [found[place] for place in sorted(found, key=lambda place: self._lines[place])]
+        # A list is too short for pydantic when its only item is wrong.
+        inmost = [
+            place for place in found if not any(place == other[: len(place)] != other for other in found)
+        ]
+        return [found[place] for place in sorted(inmost, key=lambda place: self._lines[place])]
 
     def _section(self, node: yaml.Node, schema: Schema, place: Place) -> dict[str, object]:
         values: dict[str, object] = {}
         if node.tag == NULL:
             return values
         if not isinstance(node, yaml.MappingNode) or node.tag.startswith("!"):
-            what = f"{'.'.join(place) or 'the file'} is a group of settings, not one value or a list"
+            what = f"{_dotted(place) or 'the file'} is a group of settings, not one value or a list"
             self.problems.append(self._error(place, what, "write lines NAME: VALUE below it, indented"))
             return values
         for key, value in node.value:
@@ -71,7 +78,7 @@ class SettingsReader:
         name = " ".join(key.value.split()) if isinstance(key, yaml.ScalarNode) else "?"
         inner = (*place, name)
         if inner in self._lines:
-            what = f"{'.'.join(inner)} is there twice, first in line {self._lines[inner]}"
+            what = f"{_dotted(inner)} is there twice, first in line {self._lines[inner]}"
             self.problems.append(ConfigError(what, where=f"{self._path}:{line}", remedy="remove one"))
             return
         self._lines[inner] = line
@@ -80,13 +87,39 @@ class SettingsReader:
             return
         field = self._follow(schema["properties"][name])
         try:
-            values[name] = (
-                self._section(value, field, inner)
-                if "properties" in field
-                else self._leaf(value, field, inner)
-            )
+            values[name] = self._value(value, field, inner)
         except ConfigError as problem:
             self.problems.append(problem)
+
+    def _value(self, node: yaml.Node, schema: Schema, place: Place) -> object:
+        if "items" in schema:
+            return self._list(node, schema, place)
+        return (
+            self._section(node, schema, place) if "properties" in schema else self._leaf(node, schema, place)
+        )
+
+    def _list(self, node: yaml.Node, schema: Schema, place: Place) -> tuple[object, ...]:
+        """What is wrong with one of the items does not hide what is wrong with the others."""
+        self._shown[place] = _shown(node)
+        if not isinstance(node, yaml.SequenceNode) or node.tag.startswith("!"):
+            raise self._refused(place, words(schema))
+        items = []
+        for number, item in enumerate(node.value):
+            inner = (*place, str(number))
+            self._lines[inner] = item.start_mark.line + 1
+            try:
+                items.append(self._item(item, self._follow(schema["items"]), inner))
+            except ConfigError as problem:
+                self.problems.append(problem)
+        return tuple(items)
+
+    def _item(self, node: yaml.Node, schema: Schema, place: Place) -> object:
+        """An item that is a group may be written short: as the value of its chief setting."""
+        chief = schema.get("short_for")
+        if chief is None or isinstance(node, yaml.MappingNode):
+            return self._value(node, schema, place)
+        self._lines[(*place, chief)] = self._lines[place]
+        return {chief: self._leaf(node, schema["properties"][chief], (*place, chief))}
 
     def _leaf(self, written: yaml.Node, schema: Schema, place: Place) -> object:
         node = self._tags.resolve(written, self._where(place))
@@ -120,8 +153,8 @@ class SettingsReader:
     def _unknown(self, place: Place, schema: Schema) -> ConfigError:
         return self._error(
             place,
-            f"unknown setting {'.'.join(place)}",
-            f"did you mean {'.'.join(self._nearest(place, schema))}?",
+            f"unknown setting {_dotted(place)}",
+            f"did you mean {_dotted(self._nearest(place, schema))}?",
         )
 
     def _nearest(self, place: Place, schema: Schema) -> Place:
@@ -148,7 +181,7 @@ class SettingsReader:
     def _at(self, place: Place) -> Schema:
         schema = self._schema
         for name in place:
-            schema = self._follow(schema["properties"][name])
+            schema = self._follow(schema["items"] if "items" in schema else schema["properties"][name])
         return schema
 
     def _place(self, location: tuple[int | str, ...]) -> Place:
@@ -164,7 +197,12 @@ class SettingsReader:
         return ConfigError(what, where=self._where(place), remedy=remedy)
 
     def _refused(self, place: Place, accepted: str) -> ConfigError:
-        return self._error(place, f"{'.'.join(place)} is {self._shown[place]}", f"give {accepted}")
+        return self._error(place, f"{_dotted(place)} is {self._shown[place]}", f"give {accepted}")
+
+
+def _dotted(place: Place) -> str:
+    """For people, who count from 1."""
+    return ".".join(str(int(name) + 1) if name.isdecimal() else name for name in place)
 
 
 def _number_or_switch(node: yaml.ScalarNode) -> object:

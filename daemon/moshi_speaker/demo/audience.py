@@ -41,7 +41,7 @@ class Audience:
         self._room = room
         self._speaker = speaker
         self._print = say
-        self._wake_word = settings.wake.model.replace("_", " ")
+        self._wake_word = settings.wake.words[0].name.replace("_", " ")
         self._loop = asyncio.get_running_loop()
         self._started = time.monotonic()
         self._asked = self._talked = self._unread = self._lost = False

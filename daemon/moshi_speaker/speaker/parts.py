@@ -7,7 +7,9 @@ from moshi_speaker.engine.interface import Engine, Status
 from moshi_speaker.engine.process import LocalEngine
 from moshi_speaker.settings import Settings
 from moshi_speaker.wake.auto import open_engine
-from moshi_speaker.wake.detector import Detector
+from moshi_speaker.wake.clip import LastWakeClip
+from moshi_speaker.wake.detector import Detector, WakeEngine
+from moshi_speaker.wake.policy import WakePolicy
 
 
 def sound_device(settings: Settings, clock: Callable[[], float]) -> PyAudioDevice:
@@ -15,9 +17,18 @@ def sound_device(settings: Settings, clock: Callable[[], float]) -> PyAudioDevic
     return PyAudioDevice(settings.audio.input_device, settings.audio.output_device, clock)
 
 
-def detector(settings: Settings) -> Detector | None:
-    """The wake word's detector, or None if nobody shall listen for it. Raises SpeakerError."""
-    return Detector.over(open_engine(settings.wake), settings.wake) if settings.wake.enabled else None
+def detector(
+    settings: Settings, watched: Callable[[WakeEngine], WakeEngine] = lambda engine: engine
+) -> Detector | None:
+    """The wake words' detector, or None if nobody shall listen for them. Raises SpeakerError.
+
+    ``watched`` may put an engine of its own around the real one.
+    """
+    wake = settings.wake
+    if not wake.enabled:
+        return None
+    clip = LastWakeClip(settings.speaker.state_dir) if wake.keep_clip else None
+    return Detector(watched(open_engine(wake)), WakePolicy.from_settings(wake), clip=clip)
 
 
 def engine(settings: Settings, status: Status) -> Engine:

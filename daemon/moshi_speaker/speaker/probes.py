@@ -1,6 +1,6 @@
 """The speaker's parts, as they are, with their work noted in a trace; only where one is asked for."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from moshi_speaker.audio.activity import SileroActivity, VoiceActivity
 from moshi_speaker.audio.echo import Cleaned, EchoCanceller, NoEchoCanceller
@@ -9,9 +9,9 @@ from moshi_speaker.engine.interface import AnsweredFrame, EngineInfo, Status, re
 from moshi_speaker.engine.process import LocalEngine
 from moshi_speaker.settings import Settings
 from moshi_speaker.speaker.daemon import Speaker
+from moshi_speaker.speaker.parts import detector
 from moshi_speaker.tracing import Tracer, Track
-from moshi_speaker.wake.auto import open_engine
-from moshi_speaker.wake.detector import Detector, WakeChunk, WakeEngine
+from moshi_speaker.wake.detector import WakeChunk, WakeEngine
 
 
 class TracedDevice:
@@ -108,16 +108,16 @@ class TracedWakeEngine:
         self.close = engine.close
 
     @property
-    def name(self) -> str:
-        """That of the engine."""
-        return self._engine.name
+    def words(self) -> tuple[str, ...]:
+        """Those of the engine."""
+        return self._engine.words
 
-    def score(self, chunk: WakeChunk) -> float:
+    def scores(self, chunk: WakeChunk) -> Sequence[float]:
         """As the engine does."""
         began = self._tracer.clock()
-        score = self._engine.score(chunk)
+        scores = self._engine.scores(chunk)
         self._probe.note("wake chunk", began)
-        return score
+        return scores
 
 
 class TracedEngine(LocalEngine):
@@ -157,14 +157,10 @@ def trace_answer(tracer: Tracer, answer: AnsweredFrame, now: float) -> None:
 def traced_speaker(settings: Settings, device: Device, tracer: Tracer) -> Speaker:
     """The speaker, all of whose work is noted. Raises SpeakerError."""
     probe = FrontEndProbe(NoEchoCanceller(), tracer)
-    wake = settings.wake
-    detector = None
-    if wake.enabled:
-        detector = Detector.over(TracedWakeEngine(open_engine(wake), probe, tracer), wake)
     return Speaker(
         settings,
         TracedDevice(device, tracer),
-        detector,
+        detector(settings, lambda engine: TracedWakeEngine(engine, probe, tracer)),
         lambda status: TracedEngine(settings, status, tracer),
         tracer.clock,
         echo=probe,

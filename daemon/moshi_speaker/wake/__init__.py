@@ -1,1 +1,1 @@
-"""Wake-word engines behind one Protocol, and the policy that decides when to trigger."""
+"""Wake word engines behind one Protocol, and the policy that decides when to trigger."""

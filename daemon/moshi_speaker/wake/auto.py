@@ -1,53 +1,50 @@
 """Which wake engine: by the settings, the model's suffix, the platform, and what is installed."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 
 from moshi_speaker.errors import ConfigError, MissingPartError
-from moshi_speaker.settings import WakeSettings
+from moshi_speaker.settings import WakeSettings, WakeWord
 from moshi_speaker.wake.detector import WakeEngine
+from moshi_speaker.wake.several import SeveralEngines
 
 _SUFFIXES = {"pyopen_wakeword": ".tflite", "openwakeword": ".onnx"}
 """Engine: the model files it reads."""
 _PACKAGES = {"pyopen_wakeword": "pyopen-wakeword", "openwakeword": "openwakeword"}
 """Engine: what to install."""
-_WHERE = "wake.model"
+_WHERE = "wake.words"
 
 Installed = Callable[[str], bool]
 """Whether a Python package of this name can be imported."""
+Loader = Callable[[Sequence[str | Path]], WakeEngine]
+"""Makes an engine of bundled models, by name, and of files."""
 
 
 def open_engine(settings: WakeSettings) -> WakeEngine:
-    """Load the wake word model that the settings name.
+    """Load the wake word models that the settings name; what words of one engine share is computed once.
 
     Raises ConfigError for an unknown name or suffix, MissingPartError for a missing library or file.
     """
-    path = _custom(settings.model)
-    engine = choose_engine(settings, sys.platform, _is_installed)
-    if path is not None and not path.is_file():
-        raise MissingPartError(
-            "no such file", where=f"{_WHERE}: {path}", remedy="correct the path, or use hey_jarvis"
-        )
-    try:
-        bundled, load = _load_pyopen() if engine == "pyopen_wakeword" else _load_openww()
-    except (ImportError, OSError) as error:
-        reason = str(error).partition("\n")[0]
-        raise MissingPartError(
-            f"{engine} does not load: {reason}", where="wake.engine", remedy=_install(engine)
-        ) from error
-    if path is None:
-        _require_known(settings.model, bundled, engine)
-    return load(settings.model if path is None else path)
+    choices: dict[str, list[WakeWord]] = {}
+    for word in settings.words:
+        choices.setdefault(choose_engine(settings.engine, word, sys.platform, _is_installed), []).append(word)
+    for word in settings.words:
+        if word.path is not None and not word.path.is_file():
+            raise MissingPartError(
+                "no such file", where=f"{_WHERE}: {word.path}", remedy="correct the path, or use hey_jarvis"
+            )
+    engines = [_open(engine, words) for engine, words in choices.items()]
+    return engines[0] if len(engines) == 1 else SeveralEngines(engines)
 
 
-def choose_engine(settings: WakeSettings, platform: str, installed: Installed) -> str:
-    """The engine's name, for a platform as in ``sys.platform``. Raises as ``open_engine`` does."""
-    path = _custom(settings.model)
-    candidates = [settings.engine]
-    if settings.engine == "auto":
+def choose_engine(wanted: str, word: WakeWord, platform: str, installed: Installed) -> str:
+    """The name of a word's engine, for a platform as in ``sys.platform``. Raises as ``open_engine`` does."""
+    path = word.path
+    candidates = [wanted]
+    if wanted == "auto":
         candidates = ["pyopen_wakeword", "openwakeword"]
         if platform == "darwin":
             candidates.reverse()
@@ -55,7 +52,7 @@ def choose_engine(settings: WakeSettings, platform: str, installed: Installed) -
         readers = [name for name in candidates if _SUFFIXES[name] == path.suffix]
         if not readers:
             raise ConfigError(
-                f"{settings.engine} reads no {path.suffix or 'such'} files",
+                f"{wanted} reads no {path.suffix or 'such'} files",
                 where=f"{_WHERE}: {path}",
                 remedy=f"give a {' or '.join(_SUFFIXES[name] for name in candidates)} file",
             )
@@ -69,10 +66,18 @@ def choose_engine(settings: WakeSettings, platform: str, installed: Installed) -
     raise MissingPartError(what, where=_WHERE, remedy=_install(candidates[0]))
 
 
-def _custom(model: str) -> Path | None:
-    """The file that a model setting means, or None when it is the name of a bundled model."""
-    path = Path(model).expanduser()
-    return path if "/" in model or path.suffix in _SUFFIXES.values() else None
+def _open(engine: str, words: Sequence[WakeWord]) -> WakeEngine:
+    try:
+        bundled, load = _load_pyopen() if engine == "pyopen_wakeword" else _load_openww()
+    except (ImportError, OSError) as error:
+        reason = str(error).partition("\n")[0]
+        raise MissingPartError(
+            f"{engine} does not load: {reason}", where="wake.engine", remedy=_install(engine)
+        ) from error
+    for word in words:
+        if word.path is None:
+            _require_known(word.name, bundled, engine)
+    return load([word.path or word.name for word in words])
 
 
 def _require_known(name: str, bundled: tuple[str, ...], engine: str) -> None:
@@ -95,13 +100,13 @@ def _is_installed(package: str) -> bool:
     return find_spec(package) is not None
 
 
-def _load_pyopen() -> tuple[tuple[str, ...], Callable[[str | Path], WakeEngine]]:
+def _load_pyopen() -> tuple[tuple[str, ...], Loader]:
     from moshi_speaker.wake.pyopen import BUNDLED, PyOpenEngine
 
     return BUNDLED, PyOpenEngine
 
 
-def _load_openww() -> tuple[tuple[str, ...], Callable[[str | Path], WakeEngine]]:
+def _load_openww() -> tuple[tuple[str, ...], Loader]:
     from moshi_speaker.wake.openww import BUNDLED, OpenWakeWordEngine
 
     return BUNDLED, OpenWakeWordEngine

@@ -1,6 +1,7 @@
 """The wake engine of macOS, and of .onnx models: openwakeword over onnxruntime."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 # onnxruntime sends telemetry unless this is set before it is imported.
@@ -10,7 +11,7 @@ import openwakeword
 from onnxruntime.capi import onnxruntime_pybind11_state as onnx_errors
 from openwakeword.utils import download_models
 
-from moshi_speaker.errors import MissingPartError
+from moshi_speaker.errors import ConfigError, MissingPartError
 from moshi_speaker.wake.detector import WakeChunk
 
 BUNDLED = ("alexa", "hey_jarvis", "hey_mycroft", "hey_rhasspy")
@@ -32,33 +33,33 @@ _LOAD_ERRORS = (
 
 
 class OpenWakeWordEngine:
-    """One published model by name (fetched at first use), or one from an .onnx file."""
+    """Published models by name (fetched at first use) and .onnx files by path, over one spectrogram."""
 
-    def __init__(self, model: str | Path) -> None:
-        """Load the model.
+    def __init__(self, models: Sequence[str | Path]) -> None:
+        """Load the models.
 
-        Raises MissingPartError when it cannot be fetched or is no wake word model.
+        Raises MissingPartError when one cannot be fetched or is no wake word model, and ConfigError for two
+        files of one name, which the library cannot tell apart.
         """
-        path = model if isinstance(model, Path) else _published(model)
-        _fetch([_stored(name) for name in _SHARED] + ([] if isinstance(model, Path) else [path]))
-        try:
-            self._model = openwakeword.Model(wakeword_models=[str(path)], inference_framework="onnx")
-        except _LOAD_ERRORS as error:
-            raise MissingPartError(
-                "broken, or no ONNX wake word model", where=str(path), remedy=_remedy(path)
-            ) from error
-        self._key = path.stem
-        self._name = model.stem if isinstance(model, Path) else model
-        self._require_classifier(path)
+        paths = [model if isinstance(model, Path) else _published(model) for model in models]
+        published = [path for path, model in zip(paths, models, strict=True) if not isinstance(model, Path)]
+        self._keys = [path.stem for path in paths]
+        _require_different(paths)
+        _fetch([_stored(name) for name in _SHARED] + published)
+        self._model = _load(paths)
+        self._words = tuple(model.stem if isinstance(model, Path) else model for model in models)
+        for path in paths:
+            self._require_classifier(path)
 
     @property
-    def name(self) -> str:
-        """Name of the published model, or of the file without its suffix."""
-        return self._name
+    def words(self) -> tuple[str, ...]:
+        """Names of the published models, or of the files without their suffix."""
+        return self._words
 
-    def score(self, chunk: WakeChunk) -> float:
-        """Hear the next 80 ms, shape (1280,) at 16 kHz, and give a score from 0 to 1."""
-        return float(self._model.predict(chunk)[self._key])
+    def scores(self, chunk: WakeChunk) -> list[float]:
+        """Hear the next 80 ms, shape (1280,) at 16 kHz, and give a score from 0 to 1 for each word."""
+        scores = self._model.predict(chunk)
+        return [float(scores[key]) for key in self._keys]
 
     def reset(self) -> None:
         """Forget all sound. The library leaves noise behind, so the next 16 scores mean nothing."""
@@ -68,10 +69,31 @@ class OpenWakeWordEngine:
         """Nothing to free before the object goes."""
 
     def _require_classifier(self, path: Path) -> None:
-        shape = self._model.models[self._key].get_inputs()[0].shape
-        if len(shape) != 3 or shape[2] != _FEATURES or self._model.model_outputs[self._key] != 1:
+        shape = self._model.models[path.stem].get_inputs()[0].shape
+        if len(shape) != 3 or shape[2] != _FEATURES or self._model.model_outputs[path.stem] != 1:
             raise MissingPartError(
                 f"no model of one wake word (its input is {shape})", where=str(path), remedy=_remedy(path)
+            )
+
+
+def _load(paths: Sequence[Path]) -> openwakeword.Model:
+    """One model of the library for all files; it does not say which of them is broken."""
+    try:
+        return openwakeword.Model(wakeword_models=[str(path) for path in paths], inference_framework="onnx")
+    except _LOAD_ERRORS as error:
+        if len(paths) > 1:
+            for path in paths:
+                _load([path])
+        raise MissingPartError(
+            "broken, or no ONNX wake word model", where=str(paths[0]), remedy=_remedy(paths[0])
+        ) from error
+
+
+def _require_different(paths: Sequence[Path]) -> None:
+    for number, path in enumerate(paths):
+        if path.stem in (other.stem for other in paths[:number]):
+            raise ConfigError(
+                "another wake word's model has this name", where=str(path), remedy="rename the file"
             )
 
 

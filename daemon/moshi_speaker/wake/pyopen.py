@@ -1,6 +1,7 @@
 """The wake engine of the Linux wheels: the models and the TensorFlow Lite of pyopen-wakeword."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,29 +18,34 @@ BUNDLED = tuple(model.value for model in Model)
 
 
 class PyOpenEngine:
-    """One bundled model by name, or one from a .tflite file."""
+    """Bundled models by name and .tflite files by path: one spectrogram and embedding for all of them."""
 
-    def __init__(self, model: str | Path) -> None:
-        """Load the model. Raises MissingPartError for a file that is no wake word model."""
-        self._word = _classifier(model if isinstance(model, Path) else bundled(model))
+    def __init__(self, models: Sequence[str | Path]) -> None:
+        """Load the models. Raises MissingPartError for a file that is no wake word model."""
+        paths = [model if isinstance(model, Path) else bundled(model) for model in models]
+        self._classifiers = [_classifier(path) for path in paths]
         self._features = Features()
-        self._name = model.stem if isinstance(model, Path) else model
+        self._words = tuple(model.stem if isinstance(model, Path) else model for model in models)
         self._closed = False
+        self._lengths = [classifier.input_shape[1] for classifier in self._classifiers]
         self._silence = self._windows_of_silence()
         self._windows = self._silence.copy()
 
     @property
-    def name(self) -> str:
-        """Name of the bundled model, or of the file without its suffix."""
-        return self._name
+    def words(self) -> tuple[str, ...]:
+        """Names of the bundled models, or of the files without their suffix."""
+        return self._words
 
-    def score(self, chunk: WakeChunk) -> float:
-        """Hear the next 80 ms, shape (1280,) at 16 kHz, and give a score from 0 to 1; 0 once closed."""
+    def scores(self, chunk: WakeChunk) -> list[float]:
+        """Hear the next 80 ms, shape (1280,) at 16 kHz; a score from 0 to 1 for each word, 0 once closed."""
         if self._closed:
-            return 0.0
+            return [0.0] * len(self._words)
         self._windows[0, :-1] = self._windows[0, 1:]
         self._windows[0, -1] = self._features.feed(chunk)
-        return self._word.run(self._windows).item()
+        return [
+            classifier.run(np.ascontiguousarray(self._windows[:, -length:])).item()
+            for classifier, length in zip(self._classifiers, self._lengths, strict=True)
+        ]
 
     def reset(self) -> None:
         """Forget all sound: afterwards it is as if there had been silence."""
@@ -47,16 +53,16 @@ class PyOpenEngine:
         self._windows[...] = self._silence
 
     def close(self) -> None:
-        """Free the model. May be called twice."""
+        """Free the models. May be called twice."""
         self._closed = True
-        self._word.close()
+        for classifier in self._classifiers:
+            classifier.close()
         self._features.close()
 
     def _windows_of_silence(self) -> Array:
-        """What the classifier takes, shape (1, windows, 96), after silence."""
-        _, count, _ = self._word.input_shape
+        """What the classifier that looks back farthest takes, shape (1, windows, 96), after silence."""
         silence = self._features.feed(np.zeros(CHUNK_SAMPLES, np.int16))
-        return np.tile(silence, (1, count, 1))
+        return np.tile(silence, (1, max(self._lengths), 1))
 
 
 def _classifier(path: Path) -> Network:
