@@ -208,6 +208,16 @@ def test_muting_closes_the_microphone_only(portaudio: FakePortAudio) -> None:
     assert len(portaudio.streams) == 3
 
 
+def test_a_muted_start_never_opens_the_microphone(portaudio: FakePortAudio) -> None:
+    device: Device = PyAudioDevice(None, None, lambda: 10.0)
+    device.start(ignore, silence, nobody, capturing=False)
+    (speaker,) = portaudio.streams
+    assert speaker.options["output"]
+    device.set_capture(True)
+    assert portaudio.streams[1].options["input"]
+    device.stop()
+
+
 def test_a_microphone_that_does_not_come_back_is_lost(portaudio: FakePortAudio) -> None:
     lost: list[str] = []
     device = started(lost.append)

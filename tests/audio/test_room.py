@@ -112,8 +112,7 @@ def test_a_microphone_that_is_off_hears_nothing_while_the_loudspeaker_goes_on() 
         return np.zeros(n, np.float32)
 
     room = RoomDevice([], clock=frozen, settle=lambda: None, noise_dbfs=-20)
-    room.set_capture(False)
-    room.start(listener.capture, render, listener.lost.append)
+    room.start(listener.capture, render, listener.lost.append, capturing=False)
     for _ in range(10):
         assert played.acquire(timeout=WAIT_S)
     assert not listener.blocks

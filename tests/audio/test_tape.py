@@ -16,8 +16,8 @@ class Passive:
     def __init__(self) -> None:
         self.asked: list[object] = []
 
-    def start(self, capture: Capture, render: Render, lost: Lost) -> None:
-        self.asked.append("start")
+    def start(self, capture: Capture, render: Render, lost: Lost, *, capturing: bool = True) -> None:
+        self.asked.append(("start", capturing))
         self.capture, self.render, self.lost = capture, render, lost
 
     def set_capture(self, on: bool) -> None:
@@ -45,12 +45,12 @@ def ramp(n: int, at: float = 0.0) -> Samples:
 def test_it_asks_of_the_device_what_is_asked_of_it() -> None:
     device = Passive()
     recorder = Tape(device)
-    recorder.start(nothing_heard, ramp, nothing_lost)
+    recorder.start(nothing_heard, ramp, nothing_lost, capturing=False)
     recorder.set_capture(False)
     recorder.check(3.5)
     recorder.stop()
     assert recorder.description == "a device"
-    assert device.asked == ["start", ("capture", False), ("check", 3.5), "stop"]
+    assert device.asked == [("start", False), ("capture", False), ("check", 3.5), "stop"]
     assert (device.capture, device.lost) == (nothing_heard, nothing_lost)
 
 

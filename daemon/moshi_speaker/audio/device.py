@@ -58,14 +58,14 @@ class PyAudioDevice:
         """What the user knows it by; exact once started."""
         return self._description
 
-    def start(self, capture: Capture, render: Render, lost: Lost) -> None:
-        """Open both directions. Raises DeviceError."""
+    def start(self, capture: Capture, render: Render, lost: Lost, *, capturing: bool = True) -> None:
+        """Open both directions, or without ``capturing`` the loudspeaker alone. Raises DeviceError."""
         self.stop()
         with self._lock:
             self._audio = audio = _initialise()
             self._lost = lost
             try:
-                self._open(audio, capture, render)
+                self._open(audio, capture, render, capturing)
             except DeviceError:
                 self._close()
                 raise
@@ -94,14 +94,15 @@ class PyAudioDevice:
         with self._lock:
             self._close()
 
-    def _open(self, audio: "PyAudio", capture: Capture, render: Render) -> None:
+    def _open(self, audio: "PyAudio", capture: Capture, render: Render, capturing: bool) -> None:
         devices = _list(audio)
         microphone = choose(devices, self._wanted[0], "input")
         loudspeaker = choose(devices, self._wanted[1], "output")
         self._description = f"{microphone.name} / {loudspeaker.name}"
         self._open_input = lambda: _open_input(audio, microphone, capture, self._clock)
         self._output = _open_output(audio, loudspeaker, render, self._clock)
-        self._input = self._open_input()
+        if capturing:
+            self._input = self._open_input()
 
     def _close(self) -> None:
         self._lost = self._open_input = None

@@ -42,9 +42,10 @@ class Device(Protocol):
     def description(self) -> str:
         """What the user knows it by: names of the input and the output."""
 
-    def start(self, capture: Capture, render: Render, lost: Lost) -> None:
+    def start(self, capture: Capture, render: Render, lost: Lost, *, capturing: bool = True) -> None:
         """Open both directions; the callbacks are called from threads of the device.
 
+        Without ``capturing`` the microphone stays closed, as after ``set_capture(False)``.
         Raises DeviceError when it does not open.
         """
 

@@ -88,7 +88,7 @@ class RoomDevice:
         """What the microphone has given (zeros while it was off), as long as ``played``."""
         return self._captured.sound()
 
-    def start(self, capture: Capture, render: Render, lost: Lost) -> None:
+    def start(self, capture: Capture, render: Render, lost: Lost, *, capturing: bool = True) -> None:
         """Begin the scene, on a thread of its own."""
 
         def report(run: "Future[None]") -> None:
@@ -96,6 +96,7 @@ class RoomDevice:
                 log.error("the room broke", exc_info=error)
                 lost(f"{self.description}: {error}")
 
+        self.set_capture(capturing)
         self._executor.submit(self._run, capture, render).add_done_callback(report)
 
     def say(self, sound: Samples) -> None:

@@ -25,7 +25,7 @@ class Tape:
         """What has been played, shape (n,)."""
         return self._recording.sound()
 
-    def start(self, capture: Capture, render: Render, lost: Lost) -> None:
+    def start(self, capture: Capture, render: Render, lost: Lost, *, capturing: bool = True) -> None:
         """Open the device."""
 
         def keep(n: int, at: float) -> Samples:
@@ -33,7 +33,7 @@ class Tape:
             self._recording.add(samples)
             return samples
 
-        self._device.start(capture, keep, lost)
+        self._device.start(capture, keep, lost, capturing=capturing)
 
     def set_capture(self, on: bool) -> None:
         """As the device does."""

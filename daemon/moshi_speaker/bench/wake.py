@@ -83,7 +83,7 @@ class WatchedDevice:
         self.check = device.check
         self.stop = device.stop
 
-    def start(self, capture: Capture, render: Render, lost: Lost) -> None:
+    def start(self, capture: Capture, render: Render, lost: Lost, *, capturing: bool = True) -> None:
         """Open the device."""
 
         def watched(n: int, at: float) -> Samples:
@@ -92,7 +92,7 @@ class WatchedDevice:
                 self._watch.note(PARTS[0], self._watch.clock())
             return samples
 
-        self._device.start(capture, watched, lost)
+        self._device.start(capture, watched, lost, capturing=capturing)
 
 
 class WatchedEngine(TellingEngine):

@@ -28,14 +28,19 @@ class Sound:
         clock: Callable[[], float],
         emit: Callable[[Event], None],
         tasks: Tasks,
+        capturing: bool = True,
     ) -> None:
-        """``capture`` and ``render`` are called from the device's own threads, ``emit`` in the loop."""
+        """``capture`` and ``render`` are called from the device's own threads, ``emit`` in the loop.
+
+        Without ``capturing`` the microphone stays closed until ``set_capture`` opens it.
+        """
         self._device = device
         self._capture = capture
         self._render = render
         self._clock = clock
         self._emit = emit
         self._tasks = tasks
+        self._capturing = capturing
         self._loop = asyncio.get_running_loop()
         self._thread = DaemonExecutor("device")
         self._reopening: asyncio.Task[None] | None = None
@@ -53,7 +58,8 @@ class Sound:
         self._reopening = self._tasks.spawn(self._reopen(delay_s), "opening of the sound device")
 
     def set_capture(self, on: bool) -> None:
-        """Let the microphone run, or stop it."""
+        """Let the microphone run, or stop it, now and whenever the device opens again."""
+        self._capturing = on
         self._tasks.spawn(self._call(lambda: self._device.set_capture(on)), "switching of the microphone")
 
     async def stop(self) -> None:
@@ -87,8 +93,12 @@ class Sound:
             self._emit(DeviceRestored())
 
     async def _open(self) -> None:
-        await self._call(lambda: self._device.start(self._capture, self._render, self._lost))
+        await self._call(self._start)
         log.info("sound: %s", self._device.description)
+
+    def _start(self) -> None:
+        """Called on the device's thread: a switch that comes meanwhile waits for its turn there."""
+        self._device.start(self._capture, self._render, self._lost, capturing=self._capturing)
 
     async def _call(self, function: Callable[[], None]) -> None:
         await self._loop.run_in_executor(self._thread, function)
