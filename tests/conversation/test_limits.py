@@ -8,11 +8,23 @@ from moshi_speaker.settings import AudioSettings, ConversationSettings, EngineSe
 
 def test_every_limit_comes_from_its_setting() -> None:
     settings = Settings(
-        conversation=ConversationSettings(preroll_s=1.0, end_silence_s=2.0, max_conversation_s=3.0),
+        conversation=ConversationSettings(
+            preroll_s=1.0,
+            wake_word_stops=False,
+            end_silence_s=2.0,
+            no_speech_s=1.5,
+            max_conversation_s=3.0,
+            moshi_wordless_s=3.5,
+            goodbye_phrases=("so long",),
+            goodbye_pause_s=0.5,
+            background_speech_s=3.7,
+        ),
         engine=EngineSettings(start_timeout_s=4.0, restart_delay_s=5.0, restart_delay_max_s=6.0),
         audio=AudioSettings(reopen_delay_s=7.0),
     )
-    assert Limits.from_settings(settings) == Limits(1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0)
+    assert Limits.from_settings(settings) == Limits(
+        1.0, False, 2.0, 1.5, 3.0, 3.5, ("so long",), 0.5, 3.7, 4.0, 5.0, 6.0, 7.0
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,26 +1,32 @@
 """Whole stories, told to the machine by a clock that serves its deadlines."""
 
-from dataclasses import dataclass, field
-
-import pytest
+from dataclasses import dataclass, field, replace
 
 from moshi_speaker import events as ev
 from moshi_speaker.conversation.limits import (
     ENGINE_GRACE_S,
     HEALTHY_S,
     REOPEN_LIMIT_S,
+    SAME_WORD_S,
     START_LIMIT_S,
     STOP_LIMIT_S,
     Limits,
 )
 from moshi_speaker.conversation.machine import deadline, handle
 from moshi_speaker.conversation.snapshot import Snapshot, initial
+from moshi_speaker.conversation.talk import STOP_SILENCE_S
 from moshi_speaker.events import Earcon, Effect, EndReason, Event, State
 
 LIMITS = Limits(
     preroll_s=1.5,
+    wake_word_stops=True,
     end_silence_s=8.0,
+    no_speech_s=5.0,
     max_conversation_s=60.0,
+    moshi_wordless_s=6.0,
+    goodbye_phrases=("goodbye",),
+    goodbye_pause_s=1.0,
+    background_speech_s=20.0,
     engine_start_s=100.0,
     restart_delay_s=1.0,
     restart_delay_max_s=5.0,
@@ -36,14 +42,15 @@ class Story:
     now: float = 0.0
     done: list[Effect] = field(default_factory=list)
     """All effects so far."""
+    limits: Limits = LIMITS
 
     def wait(self, seconds: float) -> list[Effect]:
         """Let time pass; returns the effects of the deadlines in it."""
         until, effects = self.now + seconds, list[Effect]()
-        while (due := deadline(self.snapshot, LIMITS)) is not None and due <= until:
+        while (due := deadline(self.snapshot, self.limits)) is not None and due <= until:
             self.now = due
             effects += self.tell(ev.DeadlinePassed())
-            later = deadline(self.snapshot, LIMITS)
+            later = deadline(self.snapshot, self.limits)
             assert later is None or later > due, "the same deadline again and again"
         self.now = until
         return effects
@@ -52,7 +59,7 @@ class Story:
         """Hand events over, now; returns their effects."""
         effects: list[Effect] = []
         for event in events:
-            self.snapshot, more = handle(self.snapshot, event, self.now, LIMITS, "boot")
+            self.snapshot, more = handle(self.snapshot, event, self.now, self.limits, "boot")
             effects += more
         self.done += effects
         return effects
@@ -104,8 +111,11 @@ def test_the_main_job_reports_in_the_promised_order() -> None:
     story.tell(ev.SpeakerStarted(), ev.EngineReady("model"))
     story.wait(20.0)
     story.tell(wake(19.75))
+    story.tell(ev.UserSpeechStarted())
+    story.wait(1.0)
+    story.tell(ev.UserSpeechEnded())
     say(story, "It is noon.")
-    story.wait(2.0)
+    story.wait(1.0)
     story.tell(ev.MoshiSpeechStarted())
     story.wait(1.0)
     story.tell(ev.MoshiSpeechEnded())
@@ -158,23 +168,146 @@ def test_every_talk_has_an_id_and_a_session_of_its_own() -> None:
     assert [effect.session for effect in story.done if isinstance(effect, ev.StopSession)] == [1, 2, 3]
 
 
-def test_a_second_wake_word_does_not_disturb_the_talk() -> None:
-    assert talking_story().tell(wake(21.0), ev.StartRequested()) == []
+def test_a_second_request_does_not_disturb_the_talk() -> None:
+    assert talking_story().tell(ev.StartRequested()) == []
 
 
-@pytest.mark.parametrize(
-    ("begins", "ends"),
-    [(ev.UserSpeechStarted(), ev.UserSpeechEnded()), (ev.MoshiSpeechStarted(), ev.MoshiSpeechEnded())],
-)
-def test_one_side_alone_keeps_the_talk_open(begins: Event, ends: Event) -> None:
+def test_the_user_alone_keeps_the_talk_open() -> None:
     story = idle_story()
-    story.tell(wake(story.now), begins)
-    story.wait(30.0)
-    assert story.state() is State.CONVERSATION
-    story.tell(ends)
-    story.wait(7.9)
-    assert story.state() is State.CONVERSATION
+    story.tell(wake(story.now), ev.UserSpeechStarted())
+    story.wait(19.0)
+    story.tell(ev.UserSpeechEnded())
+    assert story.wait(7.9) == []
     assert end_reasons(story.wait(0.1)) == [EndReason.SILENCE]
+
+
+def test_moshi_alone_keeps_the_talk_open() -> None:
+    story = idle_story()
+    story.tell(wake(story.now), ev.MoshiSpeechStarted())
+    for _ in range(6):
+        say(story, "blah")
+        story.wait(5.0)
+    story.tell(ev.MoshiSpeechEnded())
+    assert story.wait(4.9) == []
+    assert end_reasons(story.wait(0.1)) == [EndReason.NO_SPEECH]
+
+
+def test_sound_of_moshis_without_words_keeps_no_talk_open() -> None:
+    story = idle_story()
+    story.tell(wake(story.now), ev.UserSpeechStarted(), ev.UserSpeechEnded(), ev.MoshiSpeechStarted())
+    assert story.wait(LIMITS.moshi_wordless_s + LIMITS.end_silence_s - 0.1) == []
+    assert end_reasons(story.wait(0.1)) == [EndReason.SILENCE]
+
+
+def test_a_television_that_never_pauses_keeps_no_talk_open() -> None:
+    story = idle_story()
+    story.tell(wake(story.now))
+    for _ in range(14):
+        story.tell(ev.UserSpeechStarted())
+        story.wait(1.0)
+        story.tell(ev.UserSpeechEnded())
+        story.wait(0.9)
+    story.tell(ev.UserSpeechStarted())
+    assert story.state() is State.CONVERSATION
+    assert end_reasons(story.wait(2.0)) == [EndReason.SILENCE]
+    assert story.snapshot.entered_at == 20.0 + LIMITS.background_speech_s + LIMITS.end_silence_s
+
+
+def test_what_is_said_after_a_word_of_moshis_is_no_television() -> None:
+    story = idle_story()
+    story.tell(wake(story.now))
+    for _ in range(6):
+        story.tell(ev.UserSpeechStarted())
+        story.wait(8.0)
+        story.tell(ev.UserSpeechEnded())
+        say(story, "Go on.")
+        story.wait(0.6)
+    assert story.state() is State.CONVERSATION
+
+
+# --- Farewell and hard stop ---------------------------------------------------------------------
+
+
+def test_a_farewell_of_moshis_ends_the_talk_when_it_is_said() -> None:
+    story = talking_story()
+    say(story, "It was nice. Goodbye!")
+    story.wait(0.5)
+    say(story, "Take care.")
+    story.wait(3.0)
+    assert story.state() is State.CONVERSATION, "it is still heard"
+    story.tell(ev.MoshiSpeechEnded())
+    assert story.wait(0.9) == []
+    assert end_reasons(story.wait(0.1)) == [EndReason.GOODBYE]
+    assert ev.PlayEarcon(Earcon.END) in story.done
+
+
+def test_a_farewell_waits_for_a_user_who_still_speaks() -> None:
+    story = talking_story()
+    say(story, "Goodbye")
+    story.tell(ev.MoshiSpeechEnded(), ev.UserSpeechStarted())
+    assert story.wait(5.0) == []
+    story.tell(ev.UserSpeechEnded())
+    assert end_reasons(story.wait(1.0)) == [EndReason.GOODBYE]
+
+
+def test_another_utterance_takes_a_farewell_back() -> None:
+    story = talking_story()
+    say(story, "Goodbye.")
+    story.tell(ev.MoshiSpeechEnded(), ev.UserSpeechStarted(), ev.UserSpeechEnded())
+    story.tell(*[ev.MoshiSpoke(1, "", True)] * 6)
+    say(story, "Oh, one thing more.")
+    assert end_reasons(story.wait(8.0)) == [EndReason.SILENCE]
+
+
+def test_the_wake_word_in_a_talk_ends_it_silence_first() -> None:
+    story = talking_story()
+    say(story, "I was about to")
+    story.wait(2.0)
+    assert story.tell(wake(22.9)) == [
+        ev.StopSession(1),
+        ev.ReportWake("hey_jarvis", 0.9, 22.9),
+        ev.PlayEarcon(Earcon.END, pause_s=STOP_SILENCE_S),
+        ev.ReportTranscript("boot-1", "I was about to", 1, 23.0),
+        ev.ReportConversationEnded("boot-1", "wake_word", EndReason.STOP, 3.0, 1, 23.0),
+        ev.ReportState(State.IDLE),
+    ]
+
+
+def test_the_wake_word_that_began_a_talk_does_not_end_it_nor_begin_another_one() -> None:
+    story = idle_story()
+    story.tell(wake(20.0))
+    assert story.tell(wake(20.0 + SAME_WORD_S - 0.1)) == []
+    story.wait(4.0)
+    story.tell(wake(24.0))
+    assert story.state() is State.IDLE
+    story.wait(SAME_WORD_S)
+    assert story.tell(wake(24.0 + SAME_WORD_S - 0.1)) == []
+    assert ev.StartSession(2, since=24.0) in story.tell(wake(24.0 + SAME_WORD_S))
+
+
+def test_the_wake_word_ends_a_talk_that_was_asked_for() -> None:
+    story = idle_story()
+    story.tell(ev.StartRequested())
+    assert end_reasons(story.tell(wake(20.0))) == [EndReason.STOP]
+
+
+def test_the_wake_word_in_a_talk_may_be_told_to_mean_nothing() -> None:
+    story = talking_story()
+    story.limits = replace(LIMITS, wake_word_stops=False)
+    assert story.tell(wake(25.0)) == []
+
+
+# --- Whose speech, and how long -----------------------------------------------------------------
+
+
+def test_another_bound_holds_for_the_talk_that_is_open() -> None:
+    story = talking_story()
+    story.tell(ev.MoshiSpeechEnded())
+    assert story.tell(ev.SettingRequested("conversation.no_speech_s", 2.0, "7")) == [
+        ev.ChangeSetting("conversation.no_speech_s", 2.0, "7")
+    ]
+    story.limits = replace(LIMITS, no_speech_s=2.0)
+    assert end_reasons(story.wait(2.0)) == [EndReason.NO_SPEECH]
 
 
 def test_a_user_in_mid_sentence_when_the_talk_begins_is_waited_for() -> None:
@@ -191,15 +324,17 @@ def test_a_wake_word_that_nothing_follows_ends_as_no_speech() -> None:
     story.tell(ev.UserSpeechStarted(), wake(story.now))
     story.wait(0.4)
     story.tell(ev.UserSpeechEnded())
-    assert end_reasons(story.wait(8.0)) == [EndReason.NO_SPEECH]
+    assert end_reasons(story.wait(5.0)) == [EndReason.NO_SPEECH]
     assert ev.PlayEarcon(Earcon.END) in story.done
 
 
 def test_words_that_are_too_soft_to_hear_are_speech_all_the_same() -> None:
     story = idle_story()
     story.tell(wake(story.now))
+    story.wait(3.0)
     say(story, "mumble")
-    assert end_reasons(story.wait(8.0)) == [EndReason.SILENCE]
+    assert story.wait(4.9) == []
+    assert end_reasons(story.wait(0.1)) == [EndReason.NO_SPEECH], "and nobody answered"
 
 
 def test_the_end_of_a_speech_that_nobody_began_is_no_speech() -> None:
@@ -213,9 +348,11 @@ def test_the_end_of_a_speech_that_nobody_began_is_no_speech() -> None:
 def test_even_two_who_never_pause_are_stopped_by_the_cap() -> None:
     story = talking_story()
     story.tell(ev.UserSpeechStarted())
-    assert story.wait(58.9) == []
-    assert end_reasons(story.wait(0.1)) == [EndReason.CAP]
-    assert story.now == 80.0
+    for _ in range(589):
+        assert end_reasons(say(story, "la")) == []
+        story.wait(0.1)
+    assert end_reasons(story.wait(0.2)) == [EndReason.CAP]
+    assert story.snapshot.entered_at == 80.0
 
 
 def test_a_stop_closes_the_session_first_and_says_last_words_before_the_end() -> None:
@@ -223,7 +360,7 @@ def test_a_stop_closes_the_session_first_and_says_last_words_before_the_end() ->
     say(story, "I was about to")
     assert story.tell(ev.StopRequested()) == [
         ev.StopSession(1),
-        ev.PlayEarcon(Earcon.END),
+        ev.PlayEarcon(Earcon.END, pause_s=STOP_SILENCE_S),
         ev.ReportTranscript("boot-1", "I was about to", 1, 21.0),
         ev.ReportConversationEnded("boot-1", "wake_word", EndReason.STOP, 1.0, 1, 21.0),
         ev.ReportState(State.IDLE),
@@ -256,8 +393,11 @@ def test_a_lagging_engine_ends_the_talk_with_an_error_sound() -> None:
 
 def test_mute_in_a_talk_closes_the_microphone_before_anything_else() -> None:
     story = talking_story()
+    say(story, "I was")
     effects = story.tell(ev.MuteRequested(True))
-    assert effects[:2] == [ev.SetCapture(False), ev.StopSession(1)]
+    assert effects[:3] == [ev.SetCapture(False), ev.StopSession(1), ev.PlayEarcon(Earcon.MUTE)]
+    assert ev.PlayEarcon(Earcon.END) not in effects
+    assert isinstance(effects[3], ev.ReportTranscript)
     assert end_reasons(effects) == [EndReason.MUTE]
     assert effects[-2:] == [ev.ReportMute(True), ev.ReportState(State.MUTED)]
 
@@ -269,6 +409,7 @@ def test_while_muted_nothing_begins_a_talk_until_it_is_unmuted() -> None:
     story.wait(1e6)
     assert story.tell(ev.MuteRequested(False)) == [
         ev.SetCapture(True),
+        ev.PlayEarcon(Earcon.UNMUTE),
         ev.ReportMute(False),
         ev.ReportState(State.IDLE),
     ]
@@ -277,20 +418,24 @@ def test_while_muted_nothing_begins_a_talk_until_it_is_unmuted() -> None:
 def test_a_mute_while_loading_is_remembered() -> None:
     story = Story()
     story.tell(ev.SpeakerStarted())
-    assert story.tell(ev.MuteRequested(True)) == [ev.SetCapture(False), ev.ReportMute(True)]
+    assert story.tell(ev.MuteRequested(True)) == [
+        ev.SetCapture(False),
+        ev.PlayEarcon(Earcon.MUTE),
+        ev.ReportMute(True),
+    ]
     assert story.tell(ev.EngineReady("model")) == [ev.ReportState(State.MUTED)]
 
 
-def test_a_mute_before_the_devices_are_open_waits_for_them() -> None:
+def test_a_mute_before_the_devices_are_open_holds_for_them_and_makes_no_sound() -> None:
     story = Story()
-    assert story.tell(ev.MuteRequested(True)) == [ev.ReportMute(True)]
-    assert story.tell(ev.SpeakerStarted())[0] == ev.SetCapture(False)
+    assert story.tell(ev.MuteRequested(True)) == [ev.SetCapture(False), ev.ReportMute(True)]
+    assert story.tell(ev.SpeakerStarted())[0] == ev.ReportMute(True)
 
 
 def test_a_speaker_that_starts_muted_stays_so() -> None:
     story = idle_story(muted=True)
     assert story.state() is State.MUTED
-    assert story.done[:2] == [ev.SetCapture(False), ev.ReportMute(True)]
+    assert story.done[0] == ev.ReportMute(True)
 
 
 def test_speech_cut_off_by_mute_does_not_keep_the_next_talk_open() -> None:
@@ -440,11 +585,11 @@ def test_each_try_that_fails_or_hangs_is_followed_by_another_one_in_silence() ->
     assert story.wait(0.1) == [ev.ReopenDevice(2.0)]
 
 
-def test_devices_that_come_back_while_muted_are_closed_to_sound_again() -> None:
+def test_a_mute_while_the_devices_are_lost_holds_for_those_that_come_back() -> None:
     story = idle_story()
     story.tell(ev.DeviceLost("gone"))
-    assert story.tell(ev.MuteRequested(True)) == [ev.ReportMute(True)]
-    assert story.tell(ev.DeviceRestored())[:2] == [ev.SetCapture(False), ev.ReportState(State.MUTED)]
+    assert story.tell(ev.MuteRequested(True)) == [ev.SetCapture(False), ev.ReportMute(True)]
+    assert story.tell(ev.DeviceRestored())[0] == ev.ReportState(State.MUTED)
 
 
 def test_a_device_lost_while_the_speaker_starts_is_not_forgotten() -> None:

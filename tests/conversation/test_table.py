@@ -29,6 +29,7 @@ EVENTS: tuple[Event, ...] = (
     ev.StopRequested(),
     ev.MuteRequested(True),
     ev.VolumeRequested(30),
+    ev.SettingRequested("wake.threshold", 0.6, "7"),
     ev.UserSpeechStarted(),
     ev.UserSpeechEnded(),
     ev.MoshiSpeechStarted(),
@@ -76,7 +77,8 @@ ALREADY_SO |= pairs({State.STARTING, State.LOADING, State.IDLE}, {ev.UserSpeechE
 """Legal, but nothing changes: what they say is so already, on the way that these tests take to the state."""
 IGNORED = (
     pairs({State.STOPPING}, ALL_KINDS - {ev.DeadlinePassed})
-    | pairs(set(State) - {State.IDLE}, {ev.WakeDetected, ev.StartRequested})
+    | pairs(set(State) - {State.IDLE}, {ev.StartRequested})
+    | pairs(set(State) - {State.IDLE, State.CONVERSATION}, {ev.WakeDetected})
     | pairs(set(State) - {State.CONVERSATION}, {ev.StopRequested})
     | pairs(RUNNING - {State.CONVERSATION}, ONLY_IN_TALK)
     | pairs({State.IDLE, State.CONVERSATION, State.MUTED}, {ev.EngineProgressed})

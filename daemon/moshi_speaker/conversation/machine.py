@@ -28,10 +28,12 @@ The table in words:
                   never begins before the speaker was idle: nothing from an earlier talk or a mute.
                   No deadline: it may last for days. That the microphone still delivers sound is watched by
                   the heartbeat of the audio path, and a dead one arrives as DeviceLost.
-``conversation``  Exactly one session is open. It ends by silence of both sides, the cap, stop, mute, lag, or
-                  the loss of engine or device; each end has its reason.
-                  Deadline: the earlier one of silence and cap.
-``muted``         Capture is off. Nothing but unmuting begins a talk, not even a request.
+``conversation``  Exactly one session is open. It ends by a farewell of Moshi's, silence of both sides, the
+                  cap, stop, the wake word said again, mute, lag, or the loss of engine or device; each end
+                  has its reason. Who counts as speaking for how long is said in ``ending``.
+                  Deadline: the earliest one of farewell, silence and cap, by the limits of this moment.
+``muted``         Capture is off, and devices that open meanwhile open without it. Nothing but unmuting begins
+                  a talk, not even a request.
                   No deadline: as long as the user likes.
 ``error``         A device is lost and reopened again and again, or the engine cannot work at all. The engine
                   may become ready, or be lost, meanwhile.
@@ -54,6 +56,7 @@ from moshi_speaker.conversation.parts import (
     overdue,
     patient,
     plugged,
+    setting,
     shutdown,
     started,
     too_slow,
@@ -73,6 +76,7 @@ from moshi_speaker.conversation.talk import (
     user_off,
     user_on,
     wake,
+    wake_again,
 )
 from moshi_speaker.errors import IllegalEvent
 from moshi_speaker.events import Event, State
@@ -85,26 +89,27 @@ NO: Handler | None = None
 
 # fmt: off
 _ROWS: dict[type[Event], tuple[Handler | None, ...]] = {
-    # in this order:         starting   loading    idle       talking    muted      error      stopping
-    ev.SpeakerStarted:      (started,   NO,        NO,        NO,        NO,        NO,        ignore),
-    ev.EngineProgressed:    (NO,        patient,   ignore,    ignore,    ignore,    patient,   ignore),
-    ev.EngineReady:         (NO,        loaded,    NO,        NO,        NO,        loaded,    ignore),
-    ev.EngineLost:          (NO,        lost,      lost,      lost,      lost,      lost,      ignore),
-    ev.EngineLagged:        (NO,        ignore,    ignore,    lagged,    ignore,    ignore,    ignore),
-    ev.WakeDetected:        (ignore,    ignore,    wake,      ignore,    ignore,    ignore,    ignore),
-    ev.StartRequested:      (ignore,    ignore,    ask,       ignore,    ignore,    ignore,    ignore),
-    ev.StopRequested:       (ignore,    ignore,    ignore,    stop,      ignore,    ignore,    ignore),
-    ev.MuteRequested:       (mute,      mute,      mute,      mute,      mute,      mute,      ignore),
-    ev.VolumeRequested:     (volume,    volume,    volume,    volume,    volume,    volume,    ignore),
-    ev.UserSpeechStarted:   (user_on,   user_on,   user_on,   user_on,   ignore,    ignore,    ignore),
-    ev.UserSpeechEnded:     (user_off,  user_off,  user_off,  user_off,  ignore,    ignore,    ignore),
-    ev.MoshiSpeechStarted:  (NO,        ignore,    ignore,    moshi_on,  ignore,    ignore,    ignore),
-    ev.MoshiSpeechEnded:    (NO,        ignore,    ignore,    moshi_off, ignore,    ignore,    ignore),
-    ev.MoshiSpoke:          (NO,        ignore,    ignore,    spoke,     ignore,    ignore,    ignore),
-    ev.DeviceLost:          (unplugged, unplugged, unplugged, unplugged, unplugged, unplugged, ignore),
-    ev.DeviceRestored:      (plugged,   NO,        NO,        NO,        NO,        plugged,   ignore),
-    ev.DeadlinePassed:      (too_slow,  overdue,   ignore,    finish,    ignore,    overdue,   too_slow),
-    ev.ShutdownRequested:   (shutdown,  shutdown,  shutdown,  shutdown,  shutdown,  shutdown,  ignore),
+    # in this order:         starting   loading    idle       talking      muted      error      stopping
+    ev.SpeakerStarted:      (started,   NO,        NO,        NO,          NO,        NO,        ignore),
+    ev.EngineProgressed:    (NO,        patient,   ignore,    ignore,      ignore,    patient,   ignore),
+    ev.EngineReady:         (NO,        loaded,    NO,        NO,          NO,        loaded,    ignore),
+    ev.EngineLost:          (NO,        lost,      lost,      lost,        lost,      lost,      ignore),
+    ev.EngineLagged:        (NO,        ignore,    ignore,    lagged,      ignore,    ignore,    ignore),
+    ev.WakeDetected:        (ignore,    ignore,    wake,      wake_again,  ignore,    ignore,    ignore),
+    ev.StartRequested:      (ignore,    ignore,    ask,       ignore,      ignore,    ignore,    ignore),
+    ev.StopRequested:       (ignore,    ignore,    ignore,    stop,        ignore,    ignore,    ignore),
+    ev.MuteRequested:       (mute,      mute,      mute,      mute,        mute,      mute,      ignore),
+    ev.VolumeRequested:     (volume,    volume,    volume,    volume,      volume,    volume,    ignore),
+    ev.SettingRequested:    (setting,   setting,   setting,   setting,     setting,   setting,   ignore),
+    ev.UserSpeechStarted:   (user_on,   user_on,   user_on,   user_on,     ignore,    ignore,    ignore),
+    ev.UserSpeechEnded:     (user_off,  user_off,  user_off,  user_off,    ignore,    ignore,    ignore),
+    ev.MoshiSpeechStarted:  (NO,        ignore,    ignore,    moshi_on,    ignore,    ignore,    ignore),
+    ev.MoshiSpeechEnded:    (NO,        ignore,    ignore,    moshi_off,   ignore,    ignore,    ignore),
+    ev.MoshiSpoke:          (NO,        ignore,    ignore,    spoke,       ignore,    ignore,    ignore),
+    ev.DeviceLost:          (unplugged, unplugged, unplugged, unplugged,   unplugged, unplugged, ignore),
+    ev.DeviceRestored:      (plugged,   NO,        NO,        NO,          NO,        plugged,   ignore),
+    ev.DeadlinePassed:      (too_slow,  overdue,   ignore,    finish,      ignore,    overdue,   too_slow),
+    ev.ShutdownRequested:   (shutdown,  shutdown,  shutdown,  shutdown,    shutdown,  shutdown,  ignore),
 }
 """One row for an event, one column for a state in the order of State (talking: conversation)."""
 # fmt: on

@@ -8,7 +8,7 @@ from moshi_speaker.conversation.change import Change, Moment
 from moshi_speaker.conversation.limits import ENGINE_GRACE_S, HEALTHY_S, REOPEN_LIMIT_S
 from moshi_speaker.conversation.snapshot import DeviceHealth, EngineHealth, Snapshot
 from moshi_speaker.conversation.talk import end
-from moshi_speaker.events import Effect, EndReason, Event, State
+from moshi_speaker.events import Earcon, Effect, EndReason, Event, State
 
 
 def ignore(s: Snapshot, event: Event, at: Moment) -> Change:
@@ -19,7 +19,7 @@ def ignore(s: Snapshot, event: Event, at: Moment) -> Change:
 def started(s: Snapshot, event: ev.SpeakerStarted, at: Moment) -> Change:
     """The engine has begun to load."""
     after = replace(s, state=State.LOADING, engine=EngineHealth(due=_start_due(at)))
-    return after, (*_close_if_muted(after), ev.ReportMute(s.muted))
+    return after, (ev.ReportMute(s.muted),)
 
 
 def shutdown(s: Snapshot, event: ev.ShutdownRequested, at: Moment) -> Change:
@@ -35,19 +35,26 @@ def too_slow(s: Snapshot, event: ev.DeadlinePassed, at: Moment) -> Change:
 
 
 def mute(s: Snapshot, event: ev.MuteRequested, at: Moment) -> Change:
-    """Stop or start capture; remembered where that has to wait, and above all else: muted means muted."""
+    """Stop or start capture, above all else: muted means muted, also for devices that are not open yet."""
     if event.on == s.muted:
         return s, ()
     after, ended = end(s, EndReason.MUTE, at) if event.on else (s, ())
     after = replace(after, muted=event.on, floor=ending.user_speaks(after.floor, False, at.now))
-    open_device = s.state is not State.STARTING and s.device.problem is None
-    capture = (ev.SetCapture(not event.on),) if open_device else ()
-    return after, (*capture, *ended, ev.ReportMute(event.on))
+    audible = s.state is not State.STARTING and s.device.problem is None
+    earcon = (ev.PlayEarcon(Earcon.MUTE if event.on else Earcon.UNMUTE),) if audible else ()
+    silence, last_words = ended[:1], ended[1:]
+    capture = ev.SetCapture(not event.on)
+    return after, (capture, *silence, *earcon, *last_words, ev.ReportMute(event.on))
 
 
 def volume(s: Snapshot, event: ev.VolumeRequested, at: Moment) -> Change:
     """The mixer owns the volume; nothing is decided here."""
     return s, (ev.SetVolume(event.percent), ev.ReportVolume(event.percent))
+
+
+def setting(s: Snapshot, event: ev.SettingRequested, at: Moment) -> Change:
+    """Whether it may be changed, and to that, the settings know; what was waited for is waited for anew."""
+    return s, (ev.ChangeSetting(event.name, event.value, event.transaction),)
 
 
 def unplugged(s: Snapshot, event: ev.DeviceLost, at: Moment) -> Change:
@@ -59,9 +66,8 @@ def unplugged(s: Snapshot, event: ev.DeviceLost, at: Moment) -> Change:
 
 
 def plugged(s: Snapshot, event: ev.DeviceRestored, at: Moment) -> Change:
-    """Go on; devices open with capture running, so a mute must be repeated."""
-    after = replace(s, device=DeviceHealth())
-    return after, () if s.state is State.STARTING else _close_if_muted(after)
+    """Go on; devices open with the microphone as it was switched last."""
+    return replace(s, device=DeviceHealth()), ()
 
 
 def patient(s: Snapshot, event: ev.EngineProgressed, at: Moment) -> Change:
@@ -101,10 +107,6 @@ def overdue(s: Snapshot, event: ev.DeadlinePassed, at: Moment) -> Change:
         s, restart = _restart(s, "the engine did not start in time", "engine", at)
         effects = (*effects, *restart)
     return s, effects
-
-
-def _close_if_muted(s: Snapshot) -> tuple[Effect, ...]:
-    return (ev.SetCapture(False),) if s.muted and s.device.problem is None else ()
 
 
 def _reopen(s: Snapshot, message: str, at: Moment) -> Change:

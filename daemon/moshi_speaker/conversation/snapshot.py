@@ -19,8 +19,10 @@ class Conversation:
     """The engine's session in it."""
     started_at: float
     """Seconds of the speaker's clock."""
-    spoken: bool = False
-    """Somebody has said something since it began."""
+    answered: bool = False
+    """The user has said something since it began."""
+    goodbye: bool = False
+    """Moshi's latest words were a farewell."""
     turns: int = 0
     """Utterances of Moshi so far."""
     utterance: Utterance = field(default_factory=Utterance)
@@ -62,10 +64,12 @@ class Snapshot:
     state: State
     entered_at: float
     """When the state was entered, in seconds."""
-    floor: Floor
+    floor: Floor = field(default_factory=Floor)
     muted: bool = False
     sessions: int = 0
     """Talks so far; the number of the latest one."""
+    word_at: float | None = None
+    """When the latest wake word ended that began or ended a talk, in seconds; None before the first."""
     conversation: Conversation | None = None
     """Present in the state conversation, and only there."""
     engine: EngineHealth = EngineHealth()
@@ -76,7 +80,7 @@ class Snapshot:
 
 def initial(now: float, *, muted: bool = False) -> Snapshot:
     """The speaker at the start of its process."""
-    return Snapshot(state=State.STARTING, entered_at=now, floor=Floor(quiet_since=now), muted=muted)
+    return Snapshot(state=State.STARTING, entered_at=now, muted=muted)
 
 
 def state_of(snapshot: Snapshot) -> State:

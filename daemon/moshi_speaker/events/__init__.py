@@ -17,6 +17,7 @@ from moshi_speaker.events.facts import (
     MoshiSpeechStarted,
     MoshiSpoke,
     MuteRequested,
+    SettingRequested,
     ShutdownRequested,
     SpeakerStarted,
     StartRequested,
@@ -27,6 +28,7 @@ from moshi_speaker.events.facts import (
     WakeDetected,
 )
 from moshi_speaker.events.orders import (
+    ChangeSetting,
     Effect,
     GiveUp,
     PlayEarcon,
@@ -44,14 +46,16 @@ from moshi_speaker.events.reports import (
     ReportDiagnostics,
     ReportMute,
     ReportProblem,
+    ReportSetting,
     ReportState,
     ReportTranscript,
     ReportVolume,
     ReportWake,
 )
-from moshi_speaker.events.terms import Earcon, EndReason, State
+from moshi_speaker.events.terms import Earcon, EndReason, State, Transaction, Value
 
 __all__ = [
+    "ChangeSetting",
     "DeadlinePassed",
     "DeviceLost",
     "DeviceRestored",
@@ -76,6 +80,7 @@ __all__ = [
     "ReportDiagnostics",
     "ReportMute",
     "ReportProblem",
+    "ReportSetting",
     "ReportState",
     "ReportTranscript",
     "ReportVolume",
@@ -83,6 +88,7 @@ __all__ = [
     "RestartEngine",
     "SetCapture",
     "SetVolume",
+    "SettingRequested",
     "ShutdownRequested",
     "SpeakerStarted",
     "StartRequested",
@@ -90,8 +96,10 @@ __all__ = [
     "State",
     "StopRequested",
     "StopSession",
+    "Transaction",
     "UserSpeechEnded",
     "UserSpeechStarted",
+    "Value",
     "VolumeRequested",
     "WakeDetected",
 ]

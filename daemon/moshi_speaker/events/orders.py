@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from moshi_speaker.events.reports import Report
-from moshi_speaker.events.terms import Earcon
+from moshi_speaker.events.terms import Earcon, Transaction, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,15 @@ class SetVolume:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeSetting:
+    """Check another value of a setting, let it take effect, and answer whoever asked."""
+
+    name: str
+    value: Value
+    transaction: Transaction = None
+
+
+@dataclass(frozen=True, slots=True)
 class GiveUp:
     """End the process at once: to start or to stop in order took too long."""
 
@@ -64,6 +73,8 @@ class PlayEarcon:
     """Play one of our own short sounds."""
 
     earcon: Earcon
+    pause_s: float = 0.0
+    """Silence before it."""
 
 
 Effect = (
@@ -73,6 +84,7 @@ Effect = (
     | ReopenDevice
     | SetCapture
     | SetVolume
+    | ChangeSetting
     | GiveUp
     | PlayEarcon
     | Report

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from moshi_speaker.events.terms import EndReason, State
+from moshi_speaker.events.terms import EndReason, State, Transaction, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,19 @@ class ReportVolume:
 
     percent: int
     """0 to 100."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSetting:
+    """Answer a request for another value of a setting."""
+
+    name: str
+    value: Value
+    """The value that holds now."""
+    error: str = ""
+    """Why it was refused, in one line; empty when it was not."""
+    transaction: Transaction = None
+    """The one of the request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +129,7 @@ Report = (
     ReportState
     | ReportMute
     | ReportVolume
+    | ReportSetting
     | ReportWake
     | ReportConversationStarted
     | ReportConversationEnded

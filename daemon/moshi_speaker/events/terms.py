@@ -2,6 +2,11 @@
 
 from enum import StrEnum
 
+Value = str | int | float | bool | list[str] | None
+"""What a setting may be, as JSON has it."""
+Transaction = str | int | None
+"""By which whoever asked knows the answer; it is given back as it came."""
+
 
 class State(StrEnum):
     """What the speaker is doing; published as it is."""
@@ -36,3 +41,5 @@ class Earcon(StrEnum):
     WAKE = "wake"
     END = "end"
     ERROR = "error"
+    MUTE = "mute"
+    UNMUTE = "unmute"
