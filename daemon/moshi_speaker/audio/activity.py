@@ -113,7 +113,11 @@ class SpeechGate(Gate):
 
     def __init__(self, threshold: float, *, on_s: float = 0.08, off_s: float = 0.5) -> None:
         """Closes 0.15 below ``threshold``, as Silero's own iterator does: a soft syllable does not end it."""
-        super().__init__(opens=threshold, closes=max(0.01, threshold - 0.15), on_s=on_s, off_s=off_s)
+        super().__init__(opens=threshold, closes=_below(threshold), on_s=on_s, off_s=off_s)
+
+    def set_threshold(self, threshold: float) -> None:
+        """Another threshold holds from now on."""
+        self._opens, self._closes = threshold, _below(threshold)
 
 
 class LevelGate(Gate):
@@ -122,3 +126,7 @@ class LevelGate(Gate):
     def __init__(self, threshold_dbfs: float = -45.0, *, on_s: float = 0.0, off_s: float = 0.4) -> None:
         """Opens at and closes below ``threshold_dbfs``."""
         super().__init__(opens=threshold_dbfs, closes=threshold_dbfs, on_s=on_s, off_s=off_s)
+
+
+def _below(threshold: float) -> float:
+    return min(threshold, max(0.01, threshold - 0.15))

@@ -14,6 +14,8 @@ _NOTES: dict[Earcon, tuple[tuple[float, float], ...]] = {
     Earcon.WAKE: ((0.0, 659.26), (0.09, 987.77)),  # E5 up to B5: a question
     Earcon.END: ((0.0, 783.99), (0.09, 523.25)),  # G5 down to C5: at rest
     Earcon.ERROR: ((0.0, 311.13), (0.13, 220.00)),  # E flat 4 down a tritone to A3: wrong
+    Earcon.MUTE: ((0.0, 880.00), (0.09, 587.33)),  # A5 down a fifth to D5: closed
+    Earcon.UNMUTE: ((0.0, 587.33), (0.09, 880.00)),  # and up again: open
 }
 """Start in seconds and pitch in hertz (equal temperament, A4 = 440 Hz) of each note."""
 _NOTE_SECONDS = 0.24
@@ -35,6 +37,11 @@ def earcon(kind: Earcon) -> Samples:
     chime: Samples = (PEAK / np.abs(sound).max() * sound).astype(np.float32)
     chime.flags.writeable = False
     return chime
+
+
+def preceded(chime: Samples, pause_s: float) -> Samples:
+    """A sound after so many seconds of silence."""
+    return np.concatenate((np.zeros(round(pause_s * SAMPLE_RATE), np.float32), chime)) if pause_s else chime
 
 
 def _note(pitch: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

@@ -112,6 +112,7 @@ class BlockFifo:
         """Samples that the reader waits for."""
         self._changed = threading.Condition()
         self._closed = False
+        self._refusing = False
         self._busy = False
         self._dropped = 0
 
@@ -125,9 +126,9 @@ class BlockFifo:
             return len(self._blocks)
 
     def put(self, block: Block) -> None:
-        """Append a block; a full buffer drops its oldest, a closed one ignores the new."""
+        """Append a block; a full buffer drops its oldest, one that is closed or refuses ignores the new."""
         with self._changed:
-            if self._closed:
+            if self._closed or self._refusing:
                 return
             if len(self._blocks) == self._blocks.maxlen:
                 self._dropped += 1
@@ -158,6 +159,14 @@ class BlockFifo:
         """Wait until the reader has dealt with what sufficed and asks for more; False on timeout."""
         with self._changed:
             return self._changed.wait_for(lambda: self._closed or not (self._enough or self._busy), timeout_s)
+
+    def refuse(self, on: bool) -> None:
+        """Forget all blocks, and ignore those that come for as long as it is ``on``."""
+        with self._changed:
+            self._refusing = on
+            self._blocks.clear()
+            self._samples = 0
+            self._changed.notify_all()
 
     def close(self) -> None:
         """Forget all blocks and release everybody who waits."""

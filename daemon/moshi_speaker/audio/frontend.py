@@ -73,6 +73,9 @@ class FrontEnd:
         self._next_at = 0.0
         self._following = False
         self._speech = 0.0
+        self._hearing = True
+        self._interruptions = 0
+        """How often hearing was switched; ``_run`` begins a new stream after each."""
 
     @property
     def dropped_blocks(self) -> int:
@@ -97,6 +100,12 @@ class FrontEnd:
         """Take a captured block, shape (n,), and the time of its first sample; returns at once."""
         self._blocks.put(Block(samples, at))
 
+    def set_hearing(self, on: bool) -> None:
+        """Hear, or be deaf: then not even what was captured before and waits goes any further."""
+        self._hearing = on
+        self._blocks.refuse(not on)
+        self._interruptions += 1
+
     def wait_idle(self, timeout_s: float | None = None) -> bool:
         """Wait until everything captured so far went through; False on timeout."""
         return self._blocks.wait_idle(timeout_s)
@@ -107,13 +116,19 @@ class FrontEnd:
         self._executor.shutdown()
 
     def _run(self) -> None:
+        interruptions = 0
         # Nothing leaves before a frame is whole: to wake up for each block would be for nothing.
         while (block := self._blocks.take(max(1, FRAME_SAMPLES - len(self._pending)))) is not None:
+            if interruptions != self._interruptions:
+                interruptions = self._interruptions
+                self._forget()
+            if not self._hearing:
+                continue
             self._follow(block)
             # A driver's sound that is not a number would stay in every filter and model that remembers.
             sound = block.samples if np.isfinite(block.samples).all() else np.zeros_like(block.samples)
             self._pending = np.concatenate((self._pending, sound))
-            while len(self._pending) >= FRAME_SAMPLES:
+            while self._hearing and len(self._pending) >= FRAME_SAMPLES:
                 frame, self._pending = self._pending[:FRAME_SAMPLES], self._pending[FRAME_SAMPLES:]
                 self._hear(frame)
 

@@ -59,6 +59,7 @@ class Mixer:
         self._lock = threading.Lock()
         self._volume = volume
         self._gain = gain(volume)
+        self._earcon_volume = earcon_volume
         self._earcon_gain = gain(earcon_volume)
         self._jitter_samples = jitter_samples
         self._voice = SampleFifo(round(voice_seconds * SAMPLE_RATE))
@@ -81,6 +82,16 @@ class Mixer:
     @volume.setter
     def volume(self, percent: int) -> None:
         self._volume = min(100, max(0, percent))
+
+    @property
+    def earcon_volume(self) -> int:
+        """Loudness of earcons relative to the volume, 0 to 100; a change is heard within one block."""
+        return self._earcon_volume
+
+    @earcon_volume.setter
+    def earcon_volume(self, percent: int) -> None:
+        self._earcon_volume = percent
+        self._earcon_gain = gain(percent)
 
     @property
     def underruns(self) -> int:
