@@ -12,6 +12,7 @@ from moshi_speaker.events import (
     ReportDiagnostics,
     ReportMute,
     ReportProblem,
+    ReportSetting,
     ReportState,
     ReportTranscript,
     ReportVolume,
@@ -54,6 +55,7 @@ REPORTS: tuple[Report, ...] = (
     ReportTranscript("c1", "Grüß Gott", turns=1, at=5.0),
     ReportProblem("engine", "engine: died; starting again", at=7.25),
     DIAGNOSTICS,
+    ReportSetting("wake.threshold", 0.6, transaction="7"),
 )
 
 
@@ -78,7 +80,7 @@ def test_every_report_becomes_a_message(payloads: Payloads) -> None:
 
 
 def test_values_are_retained_and_events_are_not(payloads: Payloads) -> None:
-    events = {TOPICS.wake_event, TOPICS.conversation_event, TOPICS.assistant_transcript}
+    events = {TOPICS.wake_event, TOPICS.conversation_event, TOPICS.assistant_transcript, TOPICS.response_set}
     for report in REPORTS:
         for message in payloads.messages(report):
             assert message.retain is (message.topic not in events)
@@ -229,3 +231,25 @@ def test_the_time_of_the_start_never_changes() -> None:
     payloads = Payloads(TOPICS, lambda at: wall(at + next(drift)))
     first, second = (json.loads(payloads.messages(DIAGNOSTICS)[0].payload) for _ in range(2))
     assert first["started_at"] == second["started_at"]
+
+
+def test_a_changed_setting_is_answered_with_its_value_and_the_transaction(payloads: Payloads) -> None:
+    (message,) = payloads.messages(ReportSetting("conversation.goodbye_phrases", ["tschüss"], transaction=7))
+    assert (message.topic, message.qos, message.retain) == (TOPICS.response_set, 1, False)
+    assert json.loads(message.payload) == {
+        "status": "ok",
+        "data": {"name": "conversation.goodbye_phrases", "value": ["tschüss"]},
+        "error": None,
+        "transaction": 7,
+    }
+
+
+def test_a_refused_setting_is_answered_with_the_reason(payloads: Payloads) -> None:
+    (message,) = payloads.messages(ReportSetting("wake.threshold", 7, "give a number from 0 to 1"))
+    assert (message.topic, message.qos, message.retain) == (TOPICS.response_set, 1, False)
+    assert json.loads(message.payload) == {
+        "status": "error",
+        "data": None,
+        "error": "give a number from 0 to 1",
+        "transaction": None,
+    }

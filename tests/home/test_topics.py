@@ -24,9 +24,16 @@ def test_every_topic_is_in_the_tree_of_one_speaker() -> None:
         "problem": "home/moshi/kitchen/problem",
         "problem_attributes": "home/moshi/kitchen/problem/attributes",
         "diagnostics": "home/moshi/kitchen/diagnostics",
+        "request_set": "home/moshi/kitchen/request/set",
+        "response_set": "home/moshi/kitchen/response/set",
     }
 
 
 def test_commands_are_all_the_set_topics() -> None:
     topics = Topics("moshi-speaker", "x")
-    assert topics.commands == (topics.conversation_set, topics.mute_set, topics.volume_set)
+    assert topics.commands == (
+        topics.conversation_set,
+        topics.mute_set,
+        topics.volume_set,
+        topics.request_set,
+    )

@@ -11,10 +11,10 @@ from moshi_speaker.errors import BadCommand, ConfigError
 from moshi_speaker.events import Event
 from moshi_speaker.home import tls, trouble
 from moshi_speaker.home.backoff import Backoff
-from moshi_speaker.home.commands import parse
+from moshi_speaker.home.commands import BadRequest, parse
 from moshi_speaker.home.connection import MQTT_5, MQTT_311, Connection, Version
 from moshi_speaker.home.outgoing import Outgoing
-from moshi_speaker.home.payloads import OFFLINE, ONLINE, Message
+from moshi_speaker.home.payloads import OFFLINE, ONLINE, Message, refusal
 from moshi_speaker.home.topics import Topics
 from moshi_speaker.home.trouble import Trouble
 from moshi_speaker.settings import MqttSettings
@@ -220,6 +220,8 @@ class Link:
             event = parse(self.topics, topic, payload, retained)
         except BadCommand as error:
             self._tell_bad(str(error))
+            if isinstance(error, BadRequest):
+                self.publish(refusal(self.topics, str(error), error.transaction))
             return
         if event is not None:
             self._on_command(event)

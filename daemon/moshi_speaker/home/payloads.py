@@ -16,17 +16,19 @@ from moshi_speaker.events import (
     ReportDiagnostics,
     ReportMute,
     ReportProblem,
+    ReportSetting,
     ReportState,
     ReportTranscript,
     ReportVolume,
     ReportWake,
+    Transaction,
 )
 from moshi_speaker.home.topics import Topics
 
 ONLINE = "online"
 OFFLINE = "offline"
 
-Json = str | int | float | None | dict[str, "Json"]
+Json = str | int | float | None | list[str] | dict[str, "Json"]
 FRAME_MS = 80.0
 """Milliseconds that one frame lasts."""
 
@@ -73,6 +75,8 @@ class Payloads:
                 return (_value(self._topics.mute, _switch(report.on)),)
             case ReportVolume():
                 return (_value(self._topics.volume, str(report.percent)),)
+            case ReportSetting():
+                return (self._setting(report),)
             case ReportWake():
                 return (self._wake(report),)
             case ReportConversationStarted():
@@ -85,6 +89,17 @@ class Payloads:
                 return self._problem(report)
             case ReportDiagnostics():
                 return (self._diagnostics(report),)
+
+    def _setting(self, report: ReportSetting) -> Message:
+        if report.error:
+            return refusal(self._topics, report.error, report.transaction)
+        return _event(
+            self._topics.response_set,
+            status="ok",
+            data={"name": report.name, "value": report.value},
+            error=None,
+            transaction=report.transaction,
+        )
 
     def _wake(self, report: ReportWake) -> Message:
         return _event(
@@ -198,6 +213,11 @@ class Payloads:
 
     def _time(self, at: float) -> str:
         return self._wall(at).astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+def refusal(topics: Topics, error: str, transaction: Transaction) -> Message:
+    """The answer to a request that is refused."""
+    return _event(topics.response_set, status="error", data=None, error=error, transaction=transaction)
 
 
 def _value(topic: str, payload: str) -> Message:

@@ -93,6 +93,16 @@ class Topics:
         return f"{self.root}/diagnostics"
 
     @property
+    def request_set(self) -> str:
+        """Takes JSON: another value of a setting, for as long as the speaker runs."""
+        return f"{self.root}/request/set"
+
+    @property
+    def response_set(self) -> str:
+        """JSON, once for each such request."""
+        return f"{self.root}/response/set"
+
+    @property
     def retained(self) -> tuple[str, ...]:
         """Every topic on which the broker keeps what we last published."""
         return (
@@ -110,4 +120,4 @@ class Topics:
     @property
     def commands(self) -> tuple[str, ...]:
         """Every topic that we listen to."""
-        return (self.conversation_set, self.mute_set, self.volume_set)
+        return (self.conversation_set, self.mute_set, self.volume_set, self.request_set)
