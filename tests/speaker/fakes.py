@@ -143,6 +143,8 @@ class FakeDevice:
         self.stops = 0
         self.capturing: bool | None = None
         """None while it is closed."""
+        self.switched: list[bool] = []
+        """Whether its microphone was on, at each start and switch."""
         self.may_start = threading.Event()
         self.may_start.set()
         self.may_stop = threading.Event()
@@ -152,18 +154,20 @@ class FakeDevice:
         self._render: Render | None = None
         self._lost: Lost | None = None
 
-    def start(self, capture: Capture, render: Render, lost: Lost) -> None:
+    def start(self, capture: Capture, render: Render, lost: Lost, *, capturing: bool = True) -> None:
         self.starts += 1
         self._news.tell()
         self.may_start.wait(PATIENCE_S)
         if self.refusals:
             raise self.refusals.popleft()
         self._capture, self._render, self._lost = capture, render, lost
-        self.capturing = True
+        self.capturing = capturing
+        self.switched.append(capturing)
         self._news.tell()
 
     def set_capture(self, on: bool) -> None:
         self.capturing = on
+        self.switched.append(on)
         self._news.tell()
 
     def check(self, now: float) -> None:

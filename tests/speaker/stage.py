@@ -14,6 +14,7 @@ from moshi_speaker.engine.interface import Engine, Status
 from moshi_speaker.errors import CheckpointError
 from moshi_speaker.settings import Settings
 from moshi_speaker.speaker.daemon import Speaker
+from moshi_speaker.speaker.memory import Memory
 from moshi_speaker.wake.detector import Detector
 from moshi_speaker.wake.policy import WakePolicy
 from tests.speaker.fakes import FakeDevice, FakeEngine, FakeWake, News
@@ -33,8 +34,9 @@ class Stage:
         *,
         wake: bool = True,
         make_engine: Callable[[Status], Engine] | None = None,
+        detector: Detector | None = None,
     ) -> None:
-        """``make_engine`` makes others than the fake ones."""
+        """``make_engine`` makes others than the fake ones; ``detector`` stands in for the fake one."""
         self.news = News()
         self.device = FakeDevice(self.news)
         self.wake = FakeWake(self.news)
@@ -45,9 +47,15 @@ class Stage:
         """Frames that the microphone has heard."""
         self._began = 0.0
         policy = WakePolicy(settings.wake.threshold, patience=1, refractory_s=0.0)
-        detector = Detector(self.wake, policy, gate_chunks=0) if wake else None
+        if detector is None and wake:
+            detector = Detector(self.wake, policy, gate_chunks=0)
         self.speaker = Speaker(
-            settings, self.device, detector, make_engine or self._make_engine, time.monotonic
+            settings,
+            self.device,
+            detector,
+            make_engine or self._make_engine,
+            time.monotonic,
+            memory=Memory(settings.speaker.state_dir),
         )
 
     @property
@@ -113,10 +121,11 @@ async def on_stage(
     wake: bool = True,
     run: bool = True,
     make_engine: Callable[[Status], Engine] | None = None,
+    detector: Detector | None = None,
 ) -> AsyncIterator[Stage]:
     """A speaker that runs until the end of the block, and leaves nothing behind."""
     tasks, threads = asyncio.all_tasks(), set(threading.enumerate())
-    stage = Stage(settings, wake=wake, make_engine=make_engine)
+    stage = Stage(settings, wake=wake, make_engine=make_engine, detector=detector)
     if run:
         stage.run()
     took = 0.0

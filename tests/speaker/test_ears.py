@@ -1,16 +1,17 @@
 """When the ears judge whether somebody speaks, and what they say of it before a talk begins."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 
 import numpy as np
 import pytest
 
-from moshi_speaker.audio.activity import SpeechGate
 from moshi_speaker.audio.attention import MEMORY_PIECES
 from moshi_speaker.audio.echo import NoEchoCanceller
 from moshi_speaker.audio.frames import FRAME_SAMPLES, FRAME_SECONDS, Samples
-from moshi_speaker.events import Event, UserSpeechEnded, UserSpeechStarted, WakeDetected
+from moshi_speaker.audio.speech import SpeechBounds, UserSpeech
+from moshi_speaker.events import Event, StopRequested, UserSpeechEnded, UserSpeechStarted, WakeDetected
 from moshi_speaker.speaker.ears import Ears
 from moshi_speaker.wake.detector import Detector
 from moshi_speaker.wake.policy import WakePolicy
@@ -41,6 +42,7 @@ class Listening:
         self.news = News()
         self.wake = FakeWake(self.news)
         self.wake.word_in = {WORD}
+        self.stop_word = FakeWake(self.news)
         self.activity = Activity()
         self.events: list[Event] = []
         self.fed = 0
@@ -51,17 +53,17 @@ class Listening:
             Detector(self.wake, policy, gate_chunks=0),
             self.activity,
             NoEchoCanceller(),
-            SpeechGate(0.5),
-            preroll_s=0.4,
+            UserSpeech(SpeechBounds(threshold=0.5, margin_db=6.0, below_db=20.0)),
+            stop_detector=Detector(self.stop_word, policy, gate_chunks=0),
             emit=self._happened,
             feed=self._feed,
             failed=self._failed,
         )
         self.ears.start()
 
-    async def hear(self, frames: int, *, speech: bool) -> None:
+    async def hear(self, frames: int, *, speech: bool, level: float = 0.0) -> None:
         for _ in range(frames):
-            sound = np.full(FRAME_SAMPLES, 0.1 if speech else 0.0, np.float32)
+            sound = np.full(FRAME_SAMPLES, 10 ** (level / 20) if speech else 0.0001, np.float32)
             self.ears.capture(sound, self._pushed * FRAME_SECONDS)
             self._pushed += 1
         end = self._pushed * FRAME_SECONDS
@@ -131,3 +133,64 @@ async def test_after_a_talk_whoever_still_spoke_is_said_to_be_silent(listening: 
     await listening.hear(10, speech=True)
     assert listening.activity.judged == judged
     assert kinds(listening) == [UserSpeechStarted, WakeDetected, UserSpeechEnded]
+
+
+async def test_the_stop_phrase_is_listened_for_in_talks_only(listening: Listening) -> None:
+    listening.stop_word.word_in = {0, 3}
+    await listening.hear(WORD, speech=False)
+    assert listening.stop_word.chunks == 0
+    await listening.hear(1, speech=False)  # the talk begins after it
+    await listening.hear(3, speech=False)
+    assert StopRequested() in listening.events
+    listening.ears.close()
+    heard = listening.stop_word.chunks
+    await listening.hear(5, speech=False)
+    assert listening.stop_word.chunks == heard
+    assert listening.stop_word.resets == 1
+
+
+async def test_speech_far_softer_than_the_wake_word_is_not_the_users(listening: Listening) -> None:
+    await listening.hear(WORD + 1, speech=True)
+    await listening.hear(10, speech=False)
+    listening.events.clear()
+    await listening.hear(20, speech=True, level=-21)
+    assert listening.events == []
+    await listening.hear(5, speech=True, level=-10)
+    assert kinds(listening) == [UserSpeechStarted]
+
+
+async def test_while_deaf_not_one_sample_reaches_any_part(listening: Listening) -> None:
+    await listening.hear(WORD + 1, speech=True)
+    fed, judged, chunks = listening.fed, listening.activity.judged, listening.wake.chunks
+    assert fed and judged and chunks
+    listening.ears.set_hearing(False)
+    listening.events.clear()
+    for number in range(50):
+        sound = np.full(FRAME_SAMPLES, 0.1, np.float32)
+        listening.ears.capture(sound, (WORD + 1 + number) * FRAME_SECONDS)
+    assert await asyncio.to_thread(listening.ears._front_end.wait_idle, 10.0)
+    await asyncio.sleep(0)
+    assert (listening.fed, listening.activity.judged, listening.wake.chunks) == (fed, judged, chunks)
+    assert listening.events == []
+
+
+async def test_what_waits_when_it_goes_deaf_is_never_heard(listening: Listening) -> None:
+    busy, go_on = threading.Event(), threading.Event()
+
+    def stuck(chunk: object) -> list[float]:
+        busy.set()
+        assert go_on.wait(10.0)
+        return [0.0]
+
+    listening.wake.scores = stuck  # type: ignore[method-assign]
+    for number in range(20):
+        listening.ears.capture(np.full(FRAME_SAMPLES, 0.1, np.float32), number * FRAME_SECONDS)
+    assert await asyncio.to_thread(busy.wait, 10.0)
+    listening.ears.set_hearing(False)
+    go_on.set()
+    assert await asyncio.to_thread(listening.ears._front_end.wait_idle, 10.0)
+    listening.ears.set_hearing(True)
+    listening.ears.open(0.0)
+    await asyncio.sleep(0)
+    assert listening.fed == 0, "nor the frame that was under way"
+    assert (listening.ears.last_frame_at or 0.0) < 2 * FRAME_SECONDS

@@ -25,7 +25,8 @@ def run(settings: Settings, trace: Path | None = None) -> None:
 async def _run(settings: Settings) -> None:
     # Imported here: the parts take a while to load.
     from moshi_speaker.speaker.daemon import Speaker
-    from moshi_speaker.speaker.parts import detector, engine, sound_device
+    from moshi_speaker.speaker.memory import Memory
+    from moshi_speaker.speaker.parts import detector, engine, sound_device, stop_detector
 
     speaker = Speaker(
         settings,
@@ -33,6 +34,8 @@ async def _run(settings: Settings) -> None:
         detector(settings),
         lambda status: engine(settings, status),
         time.monotonic,
+        stop_detector=stop_detector(settings),
+        memory=Memory(settings.speaker.state_dir),
     )
     stop_on_signals(speaker.stop)
     await speaker.run()

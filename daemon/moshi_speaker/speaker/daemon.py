@@ -9,25 +9,37 @@ from collections.abc import Callable
 from typing import Any
 
 from moshi_speaker import events as ev
-from moshi_speaker.audio.activity import SileroActivity, SpeechGate, VoiceActivity
-from moshi_speaker.audio.earcons import earcon
+from moshi_speaker.audio.activity import SileroActivity, VoiceActivity
+from moshi_speaker.audio.earcons import earcon, preceded
 from moshi_speaker.audio.echo import EchoCanceller, NoEchoCanceller
 from moshi_speaker.audio.frames import Device
 from moshi_speaker.audio.mixer import Mixer
 from moshi_speaker.audio.reference import Reference
+from moshi_speaker.audio.speech import MoshiSpeech, UserSpeech
 from moshi_speaker.conversation.limits import Limits
 from moshi_speaker.conversation.machine import deadline, handle
 from moshi_speaker.conversation.snapshot import initial
 from moshi_speaker.engine.interface import Engine, Status
-from moshi_speaker.errors import ConfigError, DeviceError, MissingPartError, SpeakerError, TooSlowError
+from moshi_speaker.errors import (
+    BadCommand,
+    ConfigError,
+    DeviceError,
+    MissingPartError,
+    SpeakerError,
+    TooSlowError,
+)
 from moshi_speaker.settings import Settings
+from moshi_speaker.speaker import bounds
 from moshi_speaker.speaker.ears import Ears
+from moshi_speaker.speaker.live import LiveSettings
+from moshi_speaker.speaker.memory import Memory
 from moshi_speaker.speaker.reporting import Reporting
 from moshi_speaker.speaker.sound import Sound
 from moshi_speaker.speaker.tasks import Tasks
 from moshi_speaker.speaker.vitals import Vitals
 from moshi_speaker.speaker.voice import Voice
 from moshi_speaker.wake.detector import Detector
+from moshi_speaker.wake.policy import WakePolicy
 
 CLOSE_S = 2.5
 """Seconds for engine and device to close; with the broker's farewell the whole stop stays below 5 s."""
@@ -48,30 +60,37 @@ class Speaker:
         *,
         echo: EchoCanceller | None = None,
         activity: VoiceActivity | None = None,
+        stop_detector: Detector | None = None,
+        memory: Memory | None = None,
     ) -> None:
         """What differs between a room of files and a real one comes from outside; ``clock`` in seconds.
 
-        ``echo`` and ``activity`` take the place of the front end's own parts.
+        ``echo`` and ``activity`` take the place of the front end's own parts. ``stop_detector`` hears the
+        stop phrase. Without a ``memory`` nothing is known of an earlier life, and nothing kept for a later.
         """
         self._settings = settings
+        self._live = LiveSettings(settings)
+        self._memory = memory or Memory(None)
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._limits = Limits.from_settings(settings)
         self._boot_id = secrets.token_hex(4)
-        self._snapshot = initial(clock())
+        self._snapshot = initial(clock(), muted=self._memory.muted)
         self._events: deque[ev.Event] = deque()
         self._deciding = False
         self._timer: asyncio.TimerHandle | None = None
         self._stopping = asyncio.Event()
         self._failure: BaseException | None = None
         self._tasks = Tasks(self.fail)
-        self._mixer = Mixer(settings.audio.volume, settings.audio.earcon_volume)
+        self._mixer = Mixer(self._memory.volume(settings.audio.volume), settings.audio.earcon_volume)
         self._reference = Reference()
         self._reporting = Reporting(settings, clock, self.emit)
         self._vitals = Vitals(self._reporting.publish, clock())
+        self._moshi_speech = MoshiSpeech(bounds.voice_bounds(settings))
         self._voice = Voice(
             make_engine,
             self._mixer,
+            speech=self._moshi_speech,
             lag_timeout_s=settings.engine.lag_timeout_s,
             clock=clock,
             emit=self.emit,
@@ -79,12 +98,14 @@ class Speaker:
             tasks=self._tasks,
             vitals=self._vitals,
         )
+        self._user_speech = UserSpeech(bounds.speech_bounds(settings))
         self._ears = Ears(
             detector,
             activity or SileroActivity(),
             echo or NoEchoCanceller(),
-            SpeechGate(settings.audio.speech_threshold),
-            preroll_s=settings.conversation.preroll_s,
+            self._user_speech,
+            stop_detector=stop_detector,
+            hearing=not self._memory.muted,
             emit=self.emit,
             feed=self._voice.feed,
             failed=self.fail,
@@ -96,7 +117,9 @@ class Speaker:
             clock=clock,
             emit=self.emit,
             tasks=self._tasks,
+            capturing=not self._memory.muted,
         )
+        self._take_changes(detector, stop_detector)
 
     async def run(self) -> None:
         """Start, run until asked to stop, stop. Raises what cannot be mended."""
@@ -207,19 +230,60 @@ class Speaker:
                 self._ears.forget()
                 self._sound.reopen(delay_s)
             case ev.SetCapture(on):
-                self._ears.forget()
+                self._ears.set_hearing(on)
                 self._sound.set_capture(on)
+                self._memory.keep_muted(not on)
             case ev.SetVolume(percent):
                 self._mixer.volume = percent
-            case ev.PlayEarcon(kind):
-                if self._settings.audio.earcons:
-                    self._mixer.play(earcon(kind))
+                self._memory.keep_volume(percent, self._settings.audio.volume)
+            case ev.PlayEarcon(kind, pause_s):
+                audio = self._live.settings.audio
+                if audio.earcons and (audio.wake_earcon or kind is not ev.Earcon.WAKE):
+                    self._mixer.play(preceded(earcon(kind), pause_s))
+            case ev.ChangeSetting():
+                self._reporting.report(self._change(effect))
             case ev.GiveUp(message):
                 self._give_up(message)
             case ev.ReportProblem() if self._failure is not None:
                 self._reporting.publish(effect)  # what ends the process is said by its last line
             case _:
                 self._reporting.report(effect)
+
+    def _take_changes(self, detector: Detector | None, stop_detector: Detector | None) -> None:
+        """Who takes which setting in mid-life."""
+        on_change, mixer = self._live.on_change, self._mixer
+
+        def renew_limits(settings: Settings) -> None:
+            self._limits = Limits.from_settings(settings)
+
+        def renew_voice(settings: Settings) -> None:
+            self._moshi_speech.bounds = bounds.voice_bounds(settings)
+
+        def renew_earcons(settings: Settings) -> None:
+            mixer.earcon_volume = settings.audio.earcon_volume  # the rest is looked up when one is played
+
+        def renew_wake(settings: Settings) -> None:
+            if detector is not None:
+                detector.policy = WakePolicy.from_settings(settings.wake)
+
+        def renew_stop(settings: Settings) -> None:
+            if stop_detector is not None:
+                stop_detector.policy = bounds.stop_policy(settings)
+
+        on_change(renew_limits, *bounds.LIMITS)
+        on_change(renew_voice, *bounds.VOICE)
+        on_change(renew_earcons, "audio.earcons", "audio.wake_earcon", "audio.earcon_volume")
+        on_change(renew_wake, *bounds.WAKE)
+        on_change(renew_stop, *bounds.STOP)
+        on_change(lambda s: self._user_speech.set(bounds.speech_bounds(s)), *bounds.SPEECH)
+        on_change(lambda s: self.emit(ev.VolumeRequested(s.audio.volume)), "audio.volume")
+
+    def _change(self, order: ev.ChangeSetting) -> ev.ReportSetting:
+        try:
+            value = self._live.change(order.name, order.value)
+        except BadCommand as error:
+            return ev.ReportSetting(order.name, order.value, str(error), order.transaction)
+        return ev.ReportSetting(order.name, value, transaction=order.transaction)
 
     def _engine_lost(self, error: SpeakerError) -> None:
         """A model that cannot be loaded at the start ends the process: its exit code says why.

@@ -6,7 +6,6 @@ Whether somebody speaks matters in a talk only, and at its begin: before, nobody
 """
 
 import asyncio
-import math
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -15,16 +14,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from moshi_speaker.audio.activity import SpeechGate, Transition, VoiceActivity
+from moshi_speaker.audio.activity import Transition, VoiceActivity
 from moshi_speaker.audio.attention import AttentiveActivity
 from moshi_speaker.audio.echo import EchoCanceller
 from moshi_speaker.audio.frames import FRAME_SECONDS, Capture, Samples
 from moshi_speaker.audio.frontend import FrontEnd, HeardFrame
-from moshi_speaker.events import Event, UserSpeechEnded, UserSpeechStarted, WakeDetected
+from moshi_speaker.audio.speech import UserSpeech
+from moshi_speaker.events import Event, StopRequested, UserSpeechEnded, UserSpeechStarted, WakeDetected
 from moshi_speaker.wake.detector import Detector
 
-SPARE_SECONDS = 1.0
-"""Sound kept beyond the pre-roll, for the time from a detection to the start of the talk."""
+MEMORY_SECONDS = 4.0
+"""Sound that is kept: the longest pre-roll, and the time from a detection to the start of the talk."""
+WORD_SECONDS = 1.5
+"""Sound up to a detection in which the wake word is, whose loudness is that of speech near the microphone."""
 
 Emit = Callable[[Event], None]
 
@@ -37,22 +39,31 @@ class Ears:
         detector: Detector | None,
         activity: VoiceActivity,
         echo: EchoCanceller,
-        gate: SpeechGate,
+        speech: UserSpeech,
         *,
-        preroll_s: float,
+        stop_detector: Detector | None = None,
+        hearing: bool = True,
         emit: Emit,
         feed: Callable[[Samples], None],
         failed: Callable[[BaseException], None],
     ) -> None:
-        """``emit``, ``feed`` and ``failed`` are called in the event loop, which must be running."""
+        """``emit``, ``feed`` and ``failed`` are called in the event loop, which must be running.
+
+        ``stop_detector`` listens in talks only. Without ``hearing`` it is deaf until ``set_hearing``.
+        """
         self._loop = asyncio.get_running_loop()
         self._detector = detector
         self._activity = AttentiveActivity(activity)
-        self._gate = gate
+        self._speech = speech
+        self._stop_detector = stop_detector
+        self._stop_word_is_fresh = False
         self._emit = emit
         self._feed = feed
-        self._recent: deque[HeardFrame] = deque(maxlen=math.ceil((preroll_s + SPARE_SECONDS) / FRAME_SECONDS))
+        self._recent: deque[HeardFrame] = deque(maxlen=round(MEMORY_SECONDS / FRAME_SECONDS))
         self._open = False
+        self._hearing = hearing
+        self._near: float | None = None
+        """How loud the wake word was from which a talk begins just now."""
         self._interrupted = threading.Event()
         self._front_end = FrontEnd(
             self._hand_over,
@@ -61,6 +72,7 @@ class Ears:
             echo=echo,
             activity=self._activity,
         )
+        self._front_end.set_hearing(hearing)
 
     @property
     def capture(self) -> Capture:
@@ -79,6 +91,7 @@ class Ears:
     def open(self, since: float) -> None:
         """A talk begins: Moshi gets the frames captured since then, and all that follow."""
         self._open = True
+        self._speech.begin(self._near)
         self._activity.attending = True
         for frame in self._recent:
             if frame.at + FRAME_SECONDS > since:
@@ -93,30 +106,58 @@ class Ears:
         """The microphone goes off: what was heard before will not join what comes after."""
         self._interrupted.set()
         self._recent.clear()
-        self._gate.reset()
+        self._speech.reset()
+
+    def set_hearing(self, on: bool) -> None:
+        """Hear, or be deaf: then nothing that a device still brings reaches any part, nor what waits."""
+        self._hearing = on
+        self._front_end.set_hearing(on)
+        self.forget()
 
     def stop(self) -> None:
         """End the front end's thread, and wait for it. May be called twice."""
         self._front_end.stop()
         if self._detector is not None:
             self._detector.close()
+        if self._stop_detector is not None:
+            self._stop_detector.close()
 
     def _wake(self, woken: tuple[WakeDetected, Sequence[float]]) -> None:
         """Before the talk begins it must be known whether the user was speaking already."""
         detected, speech = woken
-        for number, probability in enumerate(speech, 1):
-            self._judge(probability, detected.at + (number - len(speech)) * FRAME_SECONDS)
+        if not self._hearing:
+            return
+        self._near = self._loudness(detected.at)
+        if not self._open:
+            self._speech.begin(self._near)
+        self._judge_past(speech, detected.at)
         self._emit(detected)
+        self._near = None
         if not self._open:
             self._activity.attending = False
 
-    def _judge(self, speech: float, at: float) -> None:
-        transition = self._gate.feed(speech, at)
+    def _judge_past(self, speech: Sequence[float], end: float) -> None:
+        """Take probabilities of the latest frames, the last of which ends at ``end``, oldest first."""
+        frames = [*self._recent, *list(self._recent)[-1:]]  # the newest is on its way, and about as loud
+        number = min(len(speech), len(frames))
+        for ago in reversed(range(number)):
+            frame = frames[-1 - ago]
+            self._judge(speech[-1 - ago], frame.level_dbfs, frame.echo_dbfs, end - ago * FRAME_SECONDS)
+
+    def _loudness(self, end: float) -> float | None:
+        """How loud the wake word was that ended then, in dBFS: its loudest frame."""
+        levels = [frame.level_dbfs for frame in self._recent if frame.at >= end - WORD_SECONDS]
+        return max(levels, default=None)
+
+    def _judge(self, speech: float, level_dbfs: float, echo_dbfs: float, at: float) -> None:
+        transition = self._speech.feed(speech, level_dbfs, echo_dbfs, at)
         if transition is not None:
             self._emit(UserSpeechStarted() if transition is Transition.STARTED else UserSpeechEnded())
 
     def _hear(self, frame: HeardFrame) -> None:
-        self._judge(frame.speech, frame.at)
+        if not self._hearing:
+            return
+        self._judge(frame.speech, frame.level_dbfs, frame.echo_dbfs, frame.at)
         self._recent.append(frame)
         if self._open:
             self._feed(frame.pcm)
@@ -125,6 +166,7 @@ class Ears:
         self._from_thread(self._hear, frame)
 
     def _hear_chunk(self, chunk: NDArray[np.int16], at_end: float) -> None:
+        self._listen_for_stop(chunk, at_end)
         if self._detector is None:
             return
         if self._interrupted.is_set():
@@ -134,6 +176,23 @@ class Ears:
         if detection is not None:
             event = WakeDetected(detection.wake_word, detection.score, detection.at)
             self._from_thread(self._wake, (event, self._activity.catch_up()))
+
+    def _listen_for_stop(self, chunk: NDArray[np.int16], at_end: float) -> None:
+        """In a talk only; what it heard in an earlier one is forgotten."""
+        if self._stop_detector is None:
+            return
+        if not self._open:
+            self._stop_word_is_fresh = False
+            return
+        if not self._stop_word_is_fresh:
+            self._stop_word_is_fresh = True
+            self._stop_detector.reset()
+        if self._stop_detector.hear(chunk, at_end) is not None:
+            self._from_thread(self._stop, at_end)
+
+    def _stop(self, at: float) -> None:
+        if self._hearing:
+            self._emit(StopRequested())
 
     def _from_thread(self, function: Callable[[Any], None], argument: object) -> None:
         self._loop.call_soon_threadsafe(function, argument)

@@ -5,7 +5,9 @@ from collections.abc import Callable
 from moshi_speaker.audio.device import PyAudioDevice
 from moshi_speaker.engine.interface import Engine, Status
 from moshi_speaker.engine.process import LocalEngine
-from moshi_speaker.settings import Settings
+from moshi_speaker.errors import ConfigError, MissingPartError
+from moshi_speaker.settings import Settings, WakeSettings, WakeWord
+from moshi_speaker.speaker.bounds import stop_policy
 from moshi_speaker.wake.auto import open_engine
 from moshi_speaker.wake.clip import LastWakeClip
 from moshi_speaker.wake.detector import Detector, WakeEngine
@@ -29,6 +31,19 @@ def detector(
         return None
     clip = LastWakeClip(settings.speaker.state_dir) if wake.keep_clip else None
     return Detector(watched(open_engine(wake)), WakePolicy.from_settings(wake), clip=clip)
+
+
+def stop_detector(settings: Settings) -> Detector | None:
+    """The stop phrase's detector, or None if there is no model for it. Raises SpeakerError."""
+    model = settings.conversation.stop_model
+    if model is None:
+        return None
+    word = WakeSettings(engine=settings.wake.engine, words=(WakeWord(model=model),))
+    try:
+        return Detector(open_engine(word), stop_policy(settings))
+    except (ConfigError, MissingPartError) as error:
+        where = error.where.replace("wake.words", "conversation.stop_model")
+        raise type(error)(error.what, where=where, remedy=error.remedy) from error
 
 
 def engine(settings: Settings, status: Status) -> Engine:

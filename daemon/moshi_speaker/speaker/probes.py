@@ -9,7 +9,8 @@ from moshi_speaker.engine.interface import AnsweredFrame, EngineInfo, Status, re
 from moshi_speaker.engine.process import LocalEngine
 from moshi_speaker.settings import Settings
 from moshi_speaker.speaker.daemon import Speaker
-from moshi_speaker.speaker.parts import detector
+from moshi_speaker.speaker.memory import Memory
+from moshi_speaker.speaker.parts import detector, stop_detector
 from moshi_speaker.tracing import Tracer, Track
 from moshi_speaker.wake.detector import WakeChunk, WakeEngine
 
@@ -29,7 +30,7 @@ class TracedDevice:
         """That of the device."""
         return self._device.description
 
-    def start(self, capture: Capture, render: Render, lost: Lost) -> None:
+    def start(self, capture: Capture, render: Render, lost: Lost, *, capturing: bool = True) -> None:
         """Open the device."""
         tracer = self._tracer
 
@@ -46,7 +47,7 @@ class TracedDevice:
                 tracer.following(Track.LOUDSPEAKER, "playback", ended, ended + n / SAMPLE_RATE)
             return samples
 
-        self._device.start(captured, rendered, lost)
+        self._device.start(captured, rendered, lost, capturing=capturing)
 
 
 class FrontEndProbe:
@@ -165,4 +166,6 @@ def traced_speaker(settings: Settings, device: Device, tracer: Tracer) -> Speake
         tracer.clock,
         echo=probe,
         activity=TracedActivity(SileroActivity(), probe, tracer),
+        stop_detector=stop_detector(settings),
+        memory=Memory(settings.speaker.state_dir),
     )

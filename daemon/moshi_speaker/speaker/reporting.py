@@ -13,6 +13,7 @@ from moshi_speaker.events import (
     ReportDiagnostics,
     ReportMute,
     ReportProblem,
+    ReportSetting,
     ReportState,
     ReportTranscript,
     ReportVolume,
@@ -108,6 +109,10 @@ def _log(report: Report) -> None:
             log.info("microphone %s", "muted" if on else "open")
         case ReportVolume(percent):
             log.info("volume %d", percent)
+        case ReportSetting(name, value, ""):
+            log.info("%s is %s until the next start", name, value)
+        case ReportSetting(_, _, error):
+            log.warning("request refused: %s", error)
         case ReportWake(wake_word, score):
             log.info("heard %s (%.2f)", wake_word, score)
         case ReportConversationStarted(conversation_id, trigger):

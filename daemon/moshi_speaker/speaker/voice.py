@@ -4,9 +4,10 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from moshi_speaker.audio.activity import LevelGate, Transition, level_dbfs
+from moshi_speaker.audio.activity import Transition, level_dbfs
 from moshi_speaker.audio.frames import Samples
 from moshi_speaker.audio.mixer import Mixer
+from moshi_speaker.audio.speech import MoshiSpeech
 from moshi_speaker.engine.interface import AnsweredFrame, Engine, Status
 from moshi_speaker.engine.lag import LagMeter
 from moshi_speaker.errors import SpeakerError
@@ -36,6 +37,7 @@ class Voice:
         make_engine: Callable[[Status], Engine],
         mixer: Mixer,
         *,
+        speech: MoshiSpeech,
         lag_timeout_s: float,
         clock: Callable[[], float],
         emit: Callable[[Event], None],
@@ -43,12 +45,12 @@ class Voice:
         tasks: Tasks,
         vitals: Vitals,
     ) -> None:
-        """``lost`` hears why an engine could not start, or ended."""
+        """``speech`` judges when Moshi speaks; ``lost`` hears why an engine could not start, or ended."""
         self._make_engine = make_engine
         self._mixer = mixer
         self._lag_timeout_s = lag_timeout_s
         self._lag = LagMeter(lag_timeout_s)
-        self._gate = LevelGate()
+        self._speech = speech
         self._clock = clock
         self._emit = emit
         self._lost = lost
@@ -70,7 +72,7 @@ class Voice:
     def begin(self, session: int) -> None:
         """A talk begins; frames fed from now on belong to it."""
         self._session = session
-        self._gate.reset()
+        self._speech.reset()
         self._lag.reset()
         self._vitals.talk_began()
         self._mixer.open_voice()
@@ -138,16 +140,16 @@ class Voice:
         now = self._clock()
         self._vitals.answered(answer)
         if answer.audio is not None:
-            self._play(answer.audio, now)
+            self._play(answer.audio, not answer.silent, now)
         self._emit(MoshiSpoke(answer.session, answer.text, answer.silent))
         if self._lag.update(answer.backlog, now):
             self._lag.reset()
             self._emit(EngineLagged(self._lag_timeout_s))
 
-    def _play(self, audio: Samples, now: float) -> None:
+    def _play(self, audio: Samples, words: bool, now: float) -> None:
         """Play a frame of the voice, and notice when it becomes audible and when it falls silent."""
         self._mixer.play_voice(audio)
-        transition = self._gate.feed(level_dbfs(audio), now)
+        transition = self._speech.feed(level_dbfs(audio), words, now)
         if transition is None:
             return
         self._stay_audible()

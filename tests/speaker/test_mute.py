@@ -1,0 +1,118 @@
+"""Mute that can be trusted: over a restart, against a device that goes on, and with its own sounds."""
+
+import asyncio
+import logging
+
+import numpy as np
+import pytest
+
+from moshi_speaker import events as ev
+from moshi_speaker.audio.frames import FRAME_SAMPLES, FRAME_SECONDS
+from moshi_speaker.errors import DeviceError
+from moshi_speaker.settings import Settings
+from moshi_speaker.speaker.memory import FILE
+from tests.speaker.stage import Stage, on_stage
+from tests.speaker.test_talk import MakeSettings, loud
+from tests.speaker.witness import Witness
+
+
+async def push_although_muted(stage: Stage, frames: int) -> None:
+    """A device that does not care goes on to bring sound, and the front end has time for it."""
+    for number in range(frames):
+        stage.device.push(np.full(FRAME_SAMPLES, 0.1, np.float32), number * FRAME_SECONDS)
+    assert await asyncio.to_thread(stage.speaker._ears._front_end.wait_idle, 10.0)
+    await asyncio.sleep(0)
+
+
+async def test_a_mute_survives_the_restart_and_the_microphone_never_opens(settings: Settings) -> None:
+    async with Witness(settings) as witness, on_stage(settings) as stage:
+        await witness.until("state", "idle")
+        await witness.send("mute/set", "ON")
+        await witness.until("state", "muted")
+    async with Witness(settings) as witness, on_stage(settings) as stage:
+        heard = await witness.until("state", "muted")
+        assert ("mute", "ON") in heard
+        assert stage.device.switched == [False], "it was never on"
+        await push_although_muted(stage, 20)
+        assert stage.wake.chunks == 0
+        await witness.send("mute/set", "OFF")
+        await witness.until("state", "idle")
+        await stage.news.until(lambda: stage.device.capturing)
+        await stage.hear(30, wake_word=True)
+        await stage.until_session(1)
+    async with Witness(settings) as witness, on_stage(settings) as stage:
+        await witness.until("state", "idle")
+        assert stage.device.switched == [True]
+
+
+async def test_a_device_that_comes_back_while_muted_opens_without_its_microphone(settings: Settings) -> None:
+    async with Witness(settings) as witness, on_stage(settings) as stage:
+        await witness.until("state", "idle")
+        await witness.send("mute/set", "ON")
+        await witness.until("state", "muted")
+        stage.device.refusals.append(DeviceError("busy"))
+        stage.device.vanish()
+        await witness.until("state", "error")
+        await witness.until("state", "muted")
+        assert stage.device.switched == [True, False, False]
+
+
+async def test_while_muted_nothing_of_a_device_that_goes_on_reaches_any_part(settings: Settings) -> None:
+    async with on_stage(settings) as stage:
+        await stage.until_idle()
+        await stage.hear(30, wake_word=True)
+        await stage.until_session(1)
+        stage.speaker.emit(ev.MuteRequested(True))
+        await asyncio.sleep(0)
+        fed, chunks = len(stage.engine.fed), stage.wake.chunks
+        await push_although_muted(stage, 30)
+        assert (len(stage.engine.fed), stage.wake.chunks) == (fed, chunks)
+
+
+async def test_mute_and_unmute_have_their_own_sounds(make_settings: MakeSettings) -> None:
+    settings = make_settings(mqtt={"enabled": False})
+    async with on_stage(settings) as stage:
+        await stage.until_idle()
+        stage.speaker.emit(ev.MuteRequested(True))
+        mute = stage.device.pull(0.5)
+        stage.speaker.emit(ev.MuteRequested(False))
+        unmute = stage.device.pull(0.5)
+        assert loud(mute) and loud(unmute)
+        assert not np.allclose(mute, unmute, atol=1e-3)
+
+
+@pytest.mark.parametrize("earcons", [{"earcons": False}, {"wake_earcon": False}])
+async def test_a_talk_may_begin_in_silence(make_settings: MakeSettings, earcons: dict[str, bool]) -> None:
+    settings = make_settings(audio=earcons, mqtt={"enabled": False})
+    async with on_stage(settings) as stage:
+        await stage.until_idle()
+        stage.speaker.emit(ev.StartRequested())
+        assert not loud(stage.device.pull(0.5))
+        stage.speaker.emit(ev.StopRequested())
+        assert loud(stage.device.pull(1.0)) is ("earcons" not in earcons)
+
+
+async def test_a_mute_that_cannot_be_kept_holds_until_the_end(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    (settings.speaker.state_dir / FILE).mkdir()
+    async with Witness(settings) as witness, on_stage(settings) as stage:
+        await witness.until("state", "muted")  # since what it remembers cannot be read
+        await witness.send("mute/set", "OFF")
+        await witness.until("state", "idle")
+        await witness.send("mute/set", "ON")
+        await witness.until("state", "muted")
+        await stage.news.until(lambda: stage.device.capturing is False)
+    told = [message for message in caplog.messages if FILE in message]
+    assert len(told) == 2
+    assert "cannot be read" in told[0] and "cannot be written" in told[1]
+
+
+async def test_the_volume_survives_the_restart(settings: Settings) -> None:
+    async with Witness(settings) as witness, on_stage(settings):
+        await witness.until("state", "idle")
+        await witness.send("volume/set", "35")
+        await witness.until("volume", "35")
+    async with Witness(settings) as witness, on_stage(settings):
+        assert ("volume", "35") in await witness.until("state", "idle")
