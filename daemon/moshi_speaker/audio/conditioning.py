@@ -3,6 +3,8 @@
 Both are off by default: Moshi was trained on sound as it is, and so were the wake words.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from moshi_speaker.audio.activity import FLOOR_DBFS, level_dbfs
@@ -72,18 +74,20 @@ class Conditioned:
     def __init__(self, echo: EchoCanceller, *, noise_suppression_db: float, gain_control: bool) -> None:
         """``noise_suppression_db`` of 0: none."""
         self._echo = echo
+        self.change(noise_suppression_db, gain_control)
+
+    def change(self, noise_suppression_db: float, gain_control: bool) -> None:
+        """Do that from the next frame on; 0 dB: no suppression. From any thread."""
         self._noise = NoiseSuppressor(noise_suppression_db) if noise_suppression_db else None
         self._gain = GainControl() if gain_control else None
 
     def clean(self, near: Samples, at: float) -> Cleaned:
         """Clean a frame; what echo may be left is told at its new level."""
-        clean = self._echo.clean(near, at)
-        pcm, echo_dbfs = clean.pcm, clean.echo_dbfs
-        if self._noise is not None:
-            pcm = self._noise.clean(pcm)
-        if self._gain is not None:
-            pcm = self._gain.level(pcm, learn=not clean.playing)
-            echo_dbfs = (
-                max(FLOOR_DBFS, echo_dbfs + self._gain.gain_db) if echo_dbfs > FLOOR_DBFS else echo_dbfs
-            )
-        return Cleaned(pcm, echo_dbfs, clean.playing, clean.gated)
+        clean, noise, gain = self._echo.clean(near, at), self._noise, self._gain
+        if noise is not None:
+            clean = replace(clean, pcm=noise.clean(clean.pcm))
+        if gain is not None:
+            pcm = gain.level(clean.pcm, learn=not clean.playing)
+            louder = clean.echo_dbfs + gain.gain_db if clean.echo_dbfs > FLOOR_DBFS else FLOOR_DBFS
+            clean = replace(clean, pcm=pcm, echo_dbfs=max(FLOOR_DBFS, louder))
+        return clean

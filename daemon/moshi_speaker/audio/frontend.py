@@ -162,7 +162,8 @@ class FrontEnd:
         end = self._next_at = at + FRAME_SAMPLES / SAMPLE_RATE
         clean = self._echo.clean(near, at)
         self._listen(clean.pcm, end)
-        self._on_frame(HeardFrame(at, clean.pcm, self._speech, level_dbfs(clean.pcm), clean.echo_dbfs))
+        frame = HeardFrame(at, clean.pcm, self._speech, level_dbfs(clean.pcm), clean.echo_dbfs)
+        self._on_frame(HeardFrame(at, np.zeros_like(near), speech=0.0) if clean.gated else frame)
         self._last_frame_at = end
 
     def _listen(self, pcm: Samples, end: float) -> None:

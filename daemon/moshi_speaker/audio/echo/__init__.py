@@ -47,6 +47,8 @@ class EchoState:
     """How much faster the loudspeaker's clock runs than the microphone's, in millionths."""
     audible_s: float
     """Seconds of audible echo since it began to learn."""
+    played_s: float
+    """Seconds in which something loud enough was played."""
 
 
 class EchoCanceller(Protocol):

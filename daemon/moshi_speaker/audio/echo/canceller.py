@@ -56,38 +56,45 @@ log = logging.getLogger(__name__)
 class KalmanCanceller:
     """Removes the echo of what was played from the microphone. Belongs to one thread."""
 
-    def __init__(self, reference: Reference, room: Room | None = None) -> None:
-        """``reference`` is what was played; ``room`` is known from before."""
-        self._alignment = Alignment(reference, room.delay, room.drift) if room else Alignment(reference)
+    def __init__(self, reference: Reference) -> None:
+        """``reference`` is what was played."""
+        self._reference = reference
+        self._alignment = Alignment(reference)
         self._spectra = Spectra(PARTITIONS + HISTORY)
         self._history = History(HISTORY)
         self._watch = Watch()
         self._leakage = Leakage()
         self._suppressor = Suppressor()
-        self._filter = KalmanFilter(room.path if room else None)
+        self._filter = KalmanFilter()
         self._rival: KalmanFilter | None = None
-        self._unproven = room is not None
-        self._located = room is not None
+        self._located = False
+        self._unproven = False
         self._guess: float | None = None
         self._frames = 0
-        self.room = room
-        """What is known of the room, worth to be remembered; None until then. Replaced, never changed."""
-        if room is not None:
-            self._leakage.reset(room.leak)
+        self._recalled: Room | None = None
+        self.room: Room | None = None
+        """What is known of the room, if it is worth to be remembered. Replaced, never changed."""
+
+    def recall(self, room: Room) -> None:
+        """Begin with what was known of a room before, unless this one is known by now. From any thread."""
+        self._recalled = room
 
     @property
     def state(self) -> EchoState:
         """How it fares."""
         return EchoState(
             located=self._located,
-            reduction_db=self._leakage.reduction_db if self._watch.audible_hops or self.room else None,
+            reduction_db=self._leakage.reduction_db if self._located else None,
             delay_ms=1e3 * self._delay_of_sound if self._located else None,
             drift_ppm=1e6 * self._alignment.drift if self._located else None,
             audible_s=self._watch.audible_hops * HOP_SAMPLES / SAMPLE_RATE,
+            played_s=self._watch.played_hops * HOP_SAMPLES / SAMPLE_RATE,
         )
 
     def clean(self, near: Samples, at: float) -> Cleaned:
         """Clean what the microphone heard from time ``at`` on, shape (n,) with n a multiple of 240."""
+        if self._recalled is not None:
+            self._begin_with(self._recalled)
         known = self._alignment.follow(at, len(near))
         hops = near.reshape(-1, HOP_SAMPLES)
         if not known or self._nothing_plays:
@@ -110,6 +117,16 @@ class KalmanCanceller:
         return Cleaned(
             np.concatenate(pieces), _dbfs(_LOUDEST * self._residual_power / len(hops)), playing=True
         )
+
+    def _begin_with(self, room: Room) -> None:
+        self._recalled = None
+        if self._located:
+            return
+        self._alignment = Alignment(self._reference, room.delay, room.drift)
+        self._filter = KalmanFilter(room.path)
+        self._leakage.reset(room.leak)
+        self._located = self._unproven = True
+        self.room = room
 
     @property
     def _nothing_plays(self) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from moshi_speaker.audio.echo import Cleaned, EchoState, Rung
-from moshi_speaker.audio.echo.rung import first, step
+from moshi_speaker.audio.echo.rung import FIRST, step
 from moshi_speaker.audio.frames import Samples
 
 
@@ -23,10 +23,10 @@ class Canceller(Protocol):
 class Duplex:
     """Cleans the microphone, and keeps from Moshi what it would take for somebody else's voice."""
 
-    def __init__(self, canceller: Canceller, *, known: bool, on_rung: Callable[[Rung], None]) -> None:
-        """``known``: the canceller knows the room from before. ``on_rung`` is called on its own thread."""
+    def __init__(self, canceller: Canceller, on_rung: Callable[[Rung], None]) -> None:
+        """``on_rung`` hears of each change, on the thread that calls ``clean``."""
         self._canceller = canceller
-        self._ladder = first(known)
+        self._ladder = FIRST
         self._on_rung = on_rung
 
     @property

@@ -13,6 +13,8 @@ _HYSTERESIS_DB = 2.0
 """So much more is needed to go up than to stay."""
 _EVIDENCE_S = 1.5
 """Seconds of audible echo before the ladder goes all the way down."""
+_NONE_S = 3.0
+"""Seconds of sound after which an echo that was not found is none: as with headphones."""
 _HOLD_S = 0.4
 """Seconds that another rung must have been right before it is taken."""
 
@@ -26,14 +28,12 @@ class Ladder:
     since: float = 0.0
 
 
-def first(known: bool) -> Ladder:
-    """At the start: a known room is trusted, an unknown one not yet."""
-    rung = Rung.OPEN if known else Rung.GUARDED
-    return Ladder(rung, rung)
+FIRST = Ladder(Rung.GUARDED, Rung.GUARDED)
+"""At the start, until something was heard."""
 
 
 def step(ladder: Ladder, state: EchoState, now: float) -> Ladder:
-    """The ladder after a frame in which an echo was audible; ``now`` in seconds."""
+    """The ladder after a frame in which something was played; ``now`` in seconds."""
     wanted = _wanted(ladder.rung, state)
     if wanted is ladder.rung:
         return replace(ladder, wanted=wanted)
@@ -45,7 +45,7 @@ def step(ladder: Ladder, state: EchoState, now: float) -> Ladder:
 def _wanted(rung: Rung, state: EchoState) -> Rung:
     reduction = state.reduction_db
     if not state.located or reduction is None:
-        return Rung.HALF_DUPLEX if state.audible_s >= _EVIDENCE_S else rung
+        return Rung.OPEN if state.played_s >= _NONE_S else rung
     if reduction >= OPEN_DB + (0.0 if rung is Rung.OPEN else _HYSTERESIS_DB):
         return Rung.OPEN
     if reduction >= GUARDED_DB + (_HYSTERESIS_DB if rung is Rung.HALF_DUPLEX else 0.0):

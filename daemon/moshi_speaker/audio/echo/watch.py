@@ -51,6 +51,8 @@ class Watch:
         self._rest = 0
         self.audible_hops = 0
         """Hops in which an echo could be heard, since the filter began to learn."""
+        self.played_hops = 0
+        """Hops in which enough was played to be heard."""
 
     @property
     def useful(self) -> bool:
@@ -91,7 +93,10 @@ class Watch:
         heard = _power(near)
         self._noise = max(min(heard, self._noise * _NOISE_RISE), _TINY)
         self._rest = max(0, self._rest - 1)
-        if _power(far) < _AUDIBLE_POWER or heard < _ABOVE_NOISE * self._noise:
+        if _power(far) < _AUDIBLE_POWER:
+            return False
+        self.played_hops += 1
+        if heard < _ABOVE_NOISE * self._noise:
             return False
         self.audible_hops += 1
         self._near += _SMOOTHING * (heard - self._near)
@@ -128,6 +133,8 @@ class Watch:
         self._age = 0
         if won:
             self._left = self._rival
+            self._proven = False
+            self.audible_hops = 0
         else:
             self._rest = _REST_HOPS
 
