@@ -132,8 +132,26 @@ class AudioSettings(Section):
     """Probability from which a sound at the microphone counts as speech."""
     speech_margin_db: Annotated[float, Field(ge=0, le=40)] = 6.0
     """Decibels by which speech must be louder than the noise of the room, which is tracked."""
+    noise_suppression_db: Annotated[float, Field(ge=0, le=30)] = 0.0
+    """Decibels by which steady noise is turned down at most; 0: not at all, as Moshi was trained."""
+    gain_control: bool = False
+    """Bring speech at the microphone slowly to one level."""
     reopen_delay_s: Annotated[float, Field(gt=0)] = 2.0
     """Seconds between tries to open a lost device again."""
+
+
+class EchoSettings(Section):
+    """Moshi's own voice at the microphone."""
+
+    enabled: bool = True
+    """Take out of the microphone what the loudspeaker plays. Not needed with headphones, nor with a
+    speakerphone that does it itself."""
+    suppress_residual: bool = True
+    """Turn down what is left of it as long as nobody else talks; double talk is never touched."""
+    remember_room: bool = True
+    """Keep what was learnt of the room in state_dir, so that the first word after a start is clean."""
+    duck_db: Annotated[float, Field(ge=0, le=40)] = 9.0
+    """Decibels by which Moshi is softer while its echo is badly cancelled."""
 
 
 class WakeWord(Section):
@@ -307,6 +325,7 @@ class Settings(Section):
     model: ModelSettings = ModelSettings()
     engine: EngineSettings = EngineSettings()
     audio: AudioSettings = AudioSettings()
+    echo: EchoSettings = EchoSettings()
     wake: WakeSettings = WakeSettings()
     conversation: ConversationSettings = ConversationSettings()
     mqtt: MqttSettings = MqttSettings()

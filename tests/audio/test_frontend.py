@@ -60,7 +60,7 @@ class Sinks:
         self.activity = QuietActivity()
         self.front_end = FrontEnd(
             self.frames.append,
-            lambda chunk, at_end: self.chunks.append((chunk, at_end)),
+            lambda chunk, at_end, guarded: self.chunks.append((chunk, at_end)),
             self._failed,
             echo=echo or NoEchoCanceller(),
             activity=self.activity,
@@ -212,7 +212,7 @@ def test_a_broken_sink_is_told_and_ends_the_thread() -> None:
 
     front_end = FrontEnd(
         broken,
-        lambda chunk, at: None,
+        lambda chunk, at, guarded: None,
         sinks._failed,
         echo=NoEchoCanceller(),
         activity=QuietActivity(),
@@ -242,7 +242,7 @@ def test_a_room_without_real_time_is_heard_whole_and_speech_is_found(speech: Sam
     sinks = Sinks()
     front_end = FrontEnd(
         sinks.frames.append,
-        lambda chunk, at: None,
+        lambda chunk, at, guarded: None,
         sinks._failed,
         echo=NoEchoCanceller(),
         activity=SileroActivity(),

@@ -42,8 +42,9 @@ class HeardFrame:
 
 FrameSink = Callable[[HeardFrame], None]
 """Takes a frame; called on the front end's thread, must return at once."""
-WakeSink = Callable[[NDArray[np.int16], float], None]
-"""Takes a chunk at 16 kHz, shape (1280,), and the capture time of its end; called like a FrameSink."""
+WakeSink = Callable[[NDArray[np.int16], float, bool], None]
+"""Takes a chunk at 16 kHz, shape (1280,), the capture time of its end, and whether what sounds like a wake
+word in it may be our own voice; called like a FrameSink."""
 
 
 class FrontEnd:
@@ -161,13 +162,13 @@ class FrontEnd:
         at = self._next_at
         end = self._next_at = at + FRAME_SAMPLES / SAMPLE_RATE
         clean = self._echo.clean(near, at)
-        self._listen(clean.pcm, end)
+        self._listen(clean.pcm, end, clean.guarded)
         frame = HeardFrame(at, clean.pcm, self._speech, level_dbfs(clean.pcm), clean.echo_dbfs)
         self._on_frame(HeardFrame(at, np.zeros_like(near), speech=0.0) if clean.gated else frame)
         self._last_frame_at = end
 
-    def _listen(self, pcm: Samples, end: float) -> None:
+    def _listen(self, pcm: Samples, end: float, guarded: bool) -> None:
         """Let voice activity and the wake word hear a frame that ends at ``end``: one chunk of it."""
         resampled = self._to_wake.feed(pcm)
         self._speech = self._activity.feed(resampled)
-        self._on_wake_chunk(to_int16(resampled), end - DELAY_SECONDS)
+        self._on_wake_chunk(to_int16(resampled), end - DELAY_SECONDS, guarded)

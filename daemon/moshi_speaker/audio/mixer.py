@@ -58,6 +58,7 @@ class Mixer:
         """Volumes in percent, the earcons' relative to the other; ``jitter_samples`` await late frames."""
         self._lock = threading.Lock()
         self._volume = volume
+        self._duck_db = 0.0
         self._gain = gain(volume)
         self._earcon_volume = earcon_volume
         self._earcon_gain = gain(earcon_volume)
@@ -82,6 +83,15 @@ class Mixer:
     @volume.setter
     def volume(self, percent: int) -> None:
         self._volume = min(100, max(0, percent))
+
+    @property
+    def duck_db(self) -> float:
+        """Decibels by which everything is softer than the volume says, 0 or more."""
+        return self._duck_db
+
+    @duck_db.setter
+    def duck_db(self, decibels: float) -> None:
+        self._duck_db = decibels
 
     @property
     def earcon_volume(self) -> int:
@@ -161,7 +171,7 @@ class Mixer:
     def render(self, n: int, at: float) -> Samples:
         """The next n samples to play, shape (n,), within [-1, 1], whenever they will sound."""
         with self._lock:
-            target = gain(self._volume)
+            target = gain(self._volume) * 10.0 ** (-self._duck_db / 20.0)
             if self._silent:  # most of the time
                 played = np.zeros(n, np.float32)
             else:

@@ -11,7 +11,7 @@ from typing import Any
 from moshi_speaker import events as ev
 from moshi_speaker.audio.activity import SileroActivity, VoiceActivity
 from moshi_speaker.audio.earcons import earcon, preceded
-from moshi_speaker.audio.echo import EchoCanceller, NoEchoCanceller
+from moshi_speaker.audio.echo import EchoCanceller, Rung
 from moshi_speaker.audio.frames import Device
 from moshi_speaker.audio.mixer import Mixer
 from moshi_speaker.audio.reference import Reference
@@ -33,6 +33,7 @@ from moshi_speaker.speaker import bounds
 from moshi_speaker.speaker.ears import Ears
 from moshi_speaker.speaker.live import LiveSettings
 from moshi_speaker.speaker.memory import Memory
+from moshi_speaker.speaker.microphone import Microphone
 from moshi_speaker.speaker.reporting import Reporting
 from moshi_speaker.speaker.sound import Sound
 from moshi_speaker.speaker.tasks import Tasks
@@ -58,15 +59,16 @@ class Speaker:
         make_engine: Callable[[Status], Engine],
         clock: Callable[[], float],
         *,
-        echo: EchoCanceller | None = None,
+        around_echo: Callable[[EchoCanceller], EchoCanceller] = lambda echo: echo,
         activity: VoiceActivity | None = None,
         stop_detector: Detector | None = None,
         memory: Memory | None = None,
     ) -> None:
         """What differs between a room of files and a real one comes from outside; ``clock`` in seconds.
 
-        ``echo`` and ``activity`` take the place of the front end's own parts. ``stop_detector`` hears the
-        stop phrase. Without a ``memory`` nothing is known of an earlier life, and nothing kept for a later.
+        ``around_echo`` may put something around the echo canceller; ``activity`` takes the place of the front
+        end's own part. ``stop_detector`` hears the stop phrase. Without a ``memory`` nothing is known of an
+        earlier life, and nothing kept for a later.
         """
         self._settings = settings
         self._live = LiveSettings(settings)
@@ -98,11 +100,14 @@ class Speaker:
             tasks=self._tasks,
             vitals=self._vitals,
         )
+        self._microphone = Microphone(
+            settings, self._reference, folder=self._memory.folder, on_rung=self._on_rung
+        )
         self._user_speech = UserSpeech(bounds.speech_bounds(settings))
         self._ears = Ears(
             detector,
             activity or SileroActivity(),
-            echo or NoEchoCanceller(),
+            around_echo(self._microphone.chain),
             self._user_speech,
             stop_detector=stop_detector,
             hearing=not self._memory.muted,
@@ -172,6 +177,7 @@ class Speaker:
         except DeviceError as error:
             self._reporting.publish(ev.ReportProblem("device", str(error), self._clock()))
             raise
+        await self._microphone.opened(self._sound.description)
         self.emit(ev.SpeakerStarted())
         if not self._stopping.is_set():
             self._voice.start()
@@ -186,6 +192,7 @@ class Speaker:
             timeout_s=CLOSE_S,
         )
         self._ears.stop()
+        await self._microphone.keep()
         self._vitals.stop()
         failed = self._failure is not None
         await self._reporting.stop(failed=failed, spent_s=self._clock() - began)
@@ -224,6 +231,7 @@ class Speaker:
             case ev.StopSession():
                 self._ears.close()
                 self._voice.end()
+                self._tasks.spawn(self._microphone.keep(), "remembering of the room")
             case ev.RestartEngine(delay_s):
                 self._voice.start(delay_s)
             case ev.ReopenDevice(delay_s):
@@ -277,6 +285,20 @@ class Speaker:
         on_change(renew_stop, *bounds.STOP)
         on_change(lambda s: self._user_speech.set(bounds.speech_bounds(s)), *bounds.SPEECH)
         on_change(lambda s: self.emit(ev.VolumeRequested(s.audio.volume)), "audio.volume")
+
+        def renew_duck(settings: Settings) -> None:
+            self._duck(self._microphone.rung)
+
+        on_change(renew_duck, "echo.duck_db")
+        on_change(self._microphone.change, "audio.noise_suppression_db", "audio.gain_control")
+
+    def _on_rung(self, rung: Rung) -> None:
+        """The echo canceller is trusted more, or less, than before."""
+        self._duck(rung)
+        self._vitals.report_now()
+
+    def _duck(self, rung: Rung | None) -> None:
+        self._mixer.duck_db = self._live.settings.echo.duck_db if rung is Rung.GUARDED else 0.0
 
     def _change(self, order: ev.ChangeSetting) -> ev.ReportSetting:
         try:

@@ -165,13 +165,14 @@ class Ears:
     def _hand_over(self, frame: HeardFrame) -> None:
         self._from_thread(self._hear, frame)
 
-    def _hear_chunk(self, chunk: NDArray[np.int16], at_end: float) -> None:
+    def _hear_chunk(self, chunk: NDArray[np.int16], at_end: float, guarded: bool) -> None:
         self._listen_for_stop(chunk, at_end)
         if self._detector is None:
             return
         if self._interrupted.is_set():
             self._interrupted.clear()
             self._detector.reset()
+        self._detector.guarded = guarded
         detection = self._detector.hear(chunk, at_end)
         if detection is not None:
             event = WakeDetected(detection.wake_word, detection.score, detection.at)

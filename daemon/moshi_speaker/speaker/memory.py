@@ -39,6 +39,11 @@ class Memory:
         self._complained = False
 
     @property
+    def folder(self) -> Path | None:
+        """Where the speaker keeps what it remembers; None: nowhere."""
+        return None if self._path is None else self._path.parent
+
+    @property
     def muted(self) -> bool:
         """Whether the microphone is to stay closed."""
         return self._remembered.muted

@@ -56,11 +56,16 @@ class FrontEndProbe:
     It stands in the place of the echo canceller, which hears every frame first.
     """
 
-    def __init__(self, echo: EchoCanceller, tracer: Tracer) -> None:
-        self._echo = echo
+    def __init__(self, tracer: Tracer) -> None:
+        self._echo: EchoCanceller = NoEchoCanceller()
         self._tracer = tracer
         self._began = 0.0
         self._ended = 0.0
+
+    def around(self, echo: EchoCanceller) -> EchoCanceller:
+        """Stand before this one."""
+        self._echo = echo
+        return self
 
     def clean(self, near: Samples, at: float) -> Cleaned:
         """As the echo canceller does."""
@@ -157,14 +162,14 @@ def trace_answer(tracer: Tracer, answer: AnsweredFrame, now: float) -> None:
 
 def traced_speaker(settings: Settings, device: Device, tracer: Tracer) -> Speaker:
     """The speaker, all of whose work is noted. Raises SpeakerError."""
-    probe = FrontEndProbe(NoEchoCanceller(), tracer)
+    probe = FrontEndProbe(tracer)
     return Speaker(
         settings,
         TracedDevice(device, tracer),
         detector(settings, lambda engine: TracedWakeEngine(engine, probe, tracer)),
         lambda status: TracedEngine(settings, status, tracer),
         tracer.clock,
-        echo=probe,
+        around_echo=probe.around,
         activity=TracedActivity(SileroActivity(), probe, tracer),
         stop_detector=stop_detector(settings),
         memory=Memory(settings.speaker.state_dir),

@@ -46,6 +46,11 @@ class Sound:
         self._reopening: asyncio.Task[None] | None = None
         self._stopped = False
 
+    @property
+    def description(self) -> str:
+        """What the user knows the device by."""
+        return self._device.description
+
     async def start(self) -> None:
         """Open the device and begin to watch it. Raises DeviceError."""
         await self._open()

@@ -34,6 +34,10 @@ class Vitals:
         self._publish(self._report())
         self._timer = asyncio.get_running_loop().call_later(PERIOD_S, self.start)
 
+    def report_now(self) -> None:
+        """Something has changed that cannot wait."""
+        self._publish(self._report())
+
     def stop(self) -> None:
         """Report no more. May be called twice."""
         if self._timer is not None:

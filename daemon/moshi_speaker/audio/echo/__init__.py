@@ -18,6 +18,8 @@ class Cleaned:
     """How loud the echo that may be left in it is at most, as an estimate."""
     playing: bool = False
     """Whether there may be an echo: something is played, or was a moment ago."""
+    guarded: bool = False
+    """Whether a wake word in it may be our own voice, and must be clearer."""
     gated: bool = False
     """Whether Moshi must not hear it, because it would hear itself."""
 
@@ -43,6 +45,8 @@ class EchoState:
     """How much softer it makes the echo (echo return loss enhancement), a near talker left out."""
     delay_ms: float | None
     """From what is played to its echo."""
+    residual_dbfs: float | None
+    """How loud what is left of it was when it was heard last."""
     drift_ppm: float | None
     """How much faster the loudspeaker's clock runs than the microphone's, in millionths."""
     audible_s: float

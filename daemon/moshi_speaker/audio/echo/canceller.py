@@ -56,8 +56,8 @@ log = logging.getLogger(__name__)
 class KalmanCanceller:
     """Removes the echo of what was played from the microphone. Belongs to one thread."""
 
-    def __init__(self, reference: Reference) -> None:
-        """``reference`` is what was played."""
+    def __init__(self, reference: Reference, *, suppress: bool = True) -> None:
+        """``reference`` is what was played; ``suppress`` what the filter leaves of it, while nobody talks."""
         self._reference = reference
         self._alignment = Alignment(reference)
         self._spectra = Spectra(PARTITIONS + HISTORY)
@@ -65,6 +65,8 @@ class KalmanCanceller:
         self._watch = Watch()
         self._leakage = Leakage()
         self._suppressor = Suppressor()
+        self._suppress = suppress
+        self._residual_dbfs: float | None = None
         self._filter = KalmanFilter()
         self._rival: KalmanFilter | None = None
         self._located = False
@@ -86,6 +88,7 @@ class KalmanCanceller:
             located=self._located,
             reduction_db=self._leakage.reduction_db if self._located else None,
             delay_ms=1e3 * self._delay_of_sound if self._located else None,
+            residual_dbfs=self._residual_dbfs if self._located else None,
             drift_ppm=1e6 * self._alignment.drift if self._located else None,
             audible_s=self._watch.audible_hops * HOP_SAMPLES / SAMPLE_RATE,
             played_s=self._watch.played_hops * HOP_SAMPLES / SAMPLE_RATE,
@@ -114,9 +117,10 @@ class KalmanCanceller:
         self._history.note(hops, echo)
         if audible:
             self._judge(near, echo.reshape(-1))
-        return Cleaned(
-            np.concatenate(pieces), _dbfs(_LOUDEST * self._residual_power / len(hops)), playing=True
-        )
+        residual = self._residual_power / len(hops)
+        if audible:
+            self._residual_dbfs = _dbfs(residual)
+        return Cleaned(np.concatenate(pieces), _dbfs(_LOUDEST * residual), playing=True)
 
     def _begin_with(self, room: Room) -> None:
         self._recalled = None
@@ -160,6 +164,8 @@ class KalmanCanceller:
         if self._watch.harmful:
             self._suppressor.skip(near)
             return near, echo, heard
+        if not self._suppress:
+            return left, echo, heard
         clean = self._suppressor.suppress(left, bands, residual, self._leakage.noise, self._leakage.leak)
         return clean, echo, heard
 
@@ -240,11 +246,12 @@ class KalmanCanceller:
         self._move(lag.samples - LEAD)
         pupil = KalmanFilter()
         self._teach(pupil, HISTORY)
-        if self._teach(pupil, HISTORY) > _LEARNT:  # a second lesson of the same second is worth 3 dB
+        left = self._teach(pupil, HISTORY)  # a second lesson of the same second is worth 3 dB
+        if left > _LEARNT:
             self._located = False
             return
         self._filter, self._rival, self._located = pupil, None, True
-        self._leakage.reset()
+        self._leakage.reset(left)
         self._watch.learning_began()
         log.info("the echo comes %.0f ms after what is played", 1e3 * self._delay_of_sound)
 

@@ -40,7 +40,7 @@ class Duplex:
         if not clean.playing:
             return clean
         self._climb(at)
-        return replace(clean, gated=True) if self.rung is Rung.HALF_DUPLEX else clean
+        return replace(clean, guarded=self.rung is not Rung.OPEN, gated=self.rung is Rung.HALF_DUPLEX)
 
     def _climb(self, at: float) -> None:
         before, self._ladder = self._ladder, step(self._ladder, self._canceller.state, at)

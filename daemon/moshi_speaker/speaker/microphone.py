@@ -1,0 +1,110 @@
+"""The microphone's way to clean sound, as the settings ask for it, and the room that is remembered."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from moshi_speaker.audio.conditioning import Conditioned
+from moshi_speaker.audio.echo import EchoCanceller, EchoState, NoEchoCanceller, Rung
+from moshi_speaker.audio.echo import room as rooms
+from moshi_speaker.audio.echo.canceller import KalmanCanceller
+from moshi_speaker.audio.echo.duplex import Duplex
+from moshi_speaker.audio.reference import Reference
+from moshi_speaker.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_IN_WORDS = {
+    Rung.OPEN: "both sides may talk at once",
+    Rung.GUARDED: "Moshi is softer, and the wake word must be clearer",
+    Rung.HALF_DUPLEX: "Moshi does not hear while it is heard",
+}
+
+
+class Microphone:
+    """Owns the echo canceller and what is behind it; used from the event loop, but for ``chain``."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        reference: Reference,
+        *,
+        folder: Path | None,
+        on_rung: Callable[[Rung], None],
+    ) -> None:
+        """``reference`` is what was played; ``folder`` keeps the room, None: forget it at the end.
+
+        ``on_rung`` is called in the event loop, which must be running.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._folder = folder if settings.echo.remember_room else None
+        self._on_rung = on_rung
+        self._devices = ""
+        self._kept: rooms.Room | None = None
+        self._complained = False
+        self._canceller: KalmanCanceller | None = None
+        self._duplex: Duplex | None = None
+        echo: EchoCanceller = NoEchoCanceller()
+        if settings.echo.enabled:
+            self._canceller = KalmanCanceller(reference, suppress=settings.echo.suppress_residual)
+            echo = self._duplex = Duplex(self._canceller, self._changed)
+        self._conditioned = Conditioned(
+            echo,
+            noise_suppression_db=settings.audio.noise_suppression_db,
+            gain_control=settings.audio.gain_control,
+        )
+
+    @property
+    def chain(self) -> EchoCanceller:
+        """What the front end shall clean its frames with."""
+        return self._conditioned
+
+    @property
+    def rung(self) -> Rung | None:
+        """How far the echo canceller is trusted; None without one."""
+        return None if self._duplex is None else self._duplex.rung
+
+    @property
+    def state(self) -> EchoState | None:
+        """How the echo canceller fares; None without one."""
+        return None if self._canceller is None else self._canceller.state
+
+    def change(self, settings: Settings) -> None:
+        """Other settings of noise suppression and gain control hold from now on."""
+        self._conditioned.change(settings.audio.noise_suppression_db, settings.audio.gain_control)
+
+    async def opened(self, devices: str) -> None:
+        """The sound devices are open: begin with the room that they were in, if it is known."""
+        self._devices = devices
+        if self._canceller is None or self._folder is None:
+            return
+        self._kept = await asyncio.to_thread(rooms.load, self._folder, devices)
+        if self._kept is not None:
+            self._canceller.recall(self._kept)
+            log.info("the room is known from before")
+
+    async def keep(self) -> None:
+        """Remember the room as it is known by now. Never raises."""
+        room = self._canceller.room if self._canceller else None
+        if self._folder is None or room is None or room is self._kept:
+            return
+        self._kept = room
+        try:
+            await asyncio.to_thread(rooms.save, room, self._folder, self._devices)
+        except OSError as error:
+            if not self._complained:
+                self._complained = True
+                log.warning("%s: the room cannot be remembered (%s)", self._folder, error.strerror)
+
+    def _changed(self, rung: Rung) -> None:
+        """On the front end's thread."""
+        self._loop.call_soon_threadsafe(self._tell, rung)
+
+    def _tell(self, rung: Rung) -> None:
+        state = self.state
+        if state is not None and state.reduction_db is not None:
+            log.info("echo %.0f dB softer, %s: %s", state.reduction_db, rung, _IN_WORDS[rung])
+        else:
+            log.info("no echo, %s: %s", rung, _IN_WORDS[rung])
+        self._on_rung(rung)
