@@ -150,7 +150,8 @@ class KalmanCanceller:
         if not self._located:  # a filter out of its place would learn nothing, and a near talker disturb it
             self._leakage.hear(power(near))
             self._suppressor.skip(near)
-            self._residual_power += float(near @ near) / len(near)
+            if self._watch.audible_hops < _FIRST_LOOK:  # all of it may be echo; later, one would be found
+                self._residual_power += float(near @ near) / len(near)
             return near, np.zeros_like(near), self._watch.hop(played, near, near, None)
         far, far_power = self._spectra.window(PARTITIONS)
         left, echo = self._filter.update(far, far_power, near)
