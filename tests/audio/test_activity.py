@@ -115,3 +115,17 @@ def test_the_user_must_speak_for_two_frames() -> None:
 def test_a_gate_cannot_close_above_where_it_opens() -> None:
     with pytest.raises(ValueError, match="cannot close"):
         Gate(opens=0.3, closes=0.5, on_s=0, off_s=0)
+
+
+def test_another_threshold_of_a_speech_gate_holds_at_once() -> None:
+    gate = SpeechGate(0.5, on_s=0.0, off_s=0.0)
+    gate.set_threshold(0.8)
+    assert gate.feed(0.7, 0.0) is None
+    assert gate.feed(0.8, 0.1) is STARTED
+    assert gate.feed(0.66, 0.2) is None
+    assert gate.feed(0.64, 0.3) is ENDED
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.005, 1.0])
+def test_a_speech_gate_takes_every_probability_as_its_threshold(threshold: float) -> None:
+    assert SpeechGate(threshold, on_s=0.0).feed(1.0, 0.0) is STARTED

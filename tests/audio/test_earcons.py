@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from moshi_speaker.audio.earcons import PEAK, earcon
+from moshi_speaker.audio.earcons import PEAK, earcon, preceded
 from moshi_speaker.audio.frames import SAMPLE_RATE
 from moshi_speaker.events import Earcon
 
@@ -35,3 +35,11 @@ def pitch(kind: Earcon, start_s: float, end_s: float) -> float:
 def test_the_sound_cannot_be_changed_by_accident() -> None:
     with pytest.raises(ValueError, match="read-only"):
         earcon(Earcon.WAKE)[0] = 1.0
+
+
+def test_a_pause_before_an_earcon_is_silence() -> None:
+    chime = earcon(Earcon.END)
+    later = preceded(chime, 0.25)
+    assert not later[: SAMPLE_RATE // 4].any()
+    np.testing.assert_array_equal(later[SAMPLE_RATE // 4 :], chime)
+    assert preceded(chime, 0.0) is chime

@@ -163,3 +163,17 @@ def test_idle_means_that_the_reader_came_back_for_more() -> None:
     assert fifo.wait_idle(5)
     fifo.close()
     reader.join(5)
+
+
+def test_a_block_fifo_that_refuses_forgets_what_waits_and_takes_nothing_until_it_ceases() -> None:
+    fifo = BlockFifo(4)
+    fifo.put(Block(count(0, 2), 0.0))
+    fifo.refuse(True)
+    fifo.put(Block(count(2, 4), 1.0))
+    assert len(fifo) == 0
+    fifo.refuse(False)
+    fifo.put(Block(count(4, 6), 2.0))
+    block = fifo.take(2)
+    assert block is not None
+    assert block.at == 2.0
+    assert fifo.dropped == 0

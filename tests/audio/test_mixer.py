@@ -250,3 +250,11 @@ def test_it_may_be_silenced_and_fed_while_it_renders() -> None:
     mixer.silence()
     mixer.render(BLOCK_SAMPLES, 0.0)
     assert not mixer.render(BLOCK_SAMPLES, 0.0).any()
+
+
+def test_another_volume_of_the_earcons_is_heard_at_once() -> None:
+    mixer = full()
+    mixer.earcon_volume = 50
+    assert mixer.earcon_volume == 50
+    mixer.play(FRAME)
+    assert render(mixer, 1).max() == pytest.approx(0.5 * gain(50), rel=1e-5)

@@ -20,8 +20,8 @@ _SILENT = 1e-4
 class Listener:
     """Records the monitor of the loudspeaker; a context manager.
 
-    A sample counts as heard when it was read, less the length of what was read after it: never earlier than it
-    sounded, and later by what the recorder holds back.
+    A sample counts as heard when it was read, less the length of what was read after it: never earlier than
+    it sounded, and later by what the recorder holds back.
     """
 
     def __init__(self, card: SoundCard) -> None:

@@ -17,6 +17,7 @@ LIMITS = (
 )
 """Settings that the limits of a conversation are made of."""
 SPEECH = ("audio.speech_threshold", "audio.speech_margin_db", "conversation.background_below_db")
+MICROPHONE = ("audio.noise_suppression_db", "audio.gain_control", "echo.duck_db")
 VOICE = ("conversation.moshi_pad_s", "conversation.moshi_breath_dbfs")
 WAKE = ("wake.threshold", "wake.patience", "wake.refractory_s", "wake.guarded_threshold")
 STOP = ("conversation.stop_threshold", "wake.patience")

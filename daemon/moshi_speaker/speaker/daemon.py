@@ -11,7 +11,7 @@ from typing import Any
 from moshi_speaker import events as ev
 from moshi_speaker.audio.activity import SileroActivity, VoiceActivity
 from moshi_speaker.audio.earcons import earcon, preceded
-from moshi_speaker.audio.echo import EchoCanceller, Rung
+from moshi_speaker.audio.echo import EchoCanceller
 from moshi_speaker.audio.frames import Device
 from moshi_speaker.audio.mixer import Mixer
 from moshi_speaker.audio.reference import Reference
@@ -29,7 +29,7 @@ from moshi_speaker.errors import (
     TooSlowError,
 )
 from moshi_speaker.settings import Settings
-from moshi_speaker.speaker import bounds
+from moshi_speaker.speaker import bounds, tuning
 from moshi_speaker.speaker.ears import Ears
 from moshi_speaker.speaker.live import LiveSettings
 from moshi_speaker.speaker.memory import Memory
@@ -40,7 +40,6 @@ from moshi_speaker.speaker.tasks import Tasks
 from moshi_speaker.speaker.vitals import Vitals
 from moshi_speaker.speaker.voice import Voice
 from moshi_speaker.wake.detector import Detector
-from moshi_speaker.wake.policy import WakePolicy
 
 CLOSE_S = 2.5
 """Seconds for engine and device to close; with the broker's farewell the whole stop stays below 5 s."""
@@ -88,11 +87,11 @@ class Speaker:
         self._reference = Reference()
         self._reporting = Reporting(settings, clock, self.emit)
         self._vitals = Vitals(self._reporting.publish, clock())
-        self._moshi_speech = MoshiSpeech(bounds.voice_bounds(settings))
+        moshi_speech = MoshiSpeech(bounds.voice_bounds(settings))
         self._voice = Voice(
             make_engine,
             self._mixer,
-            speech=self._moshi_speech,
+            speech=moshi_speech,
             lag_timeout_s=settings.engine.lag_timeout_s,
             clock=clock,
             emit=self.emit,
@@ -101,14 +100,18 @@ class Speaker:
             vitals=self._vitals,
         )
         self._microphone = Microphone(
-            settings, self._reference, folder=self._memory.folder, on_rung=self._on_rung
+            settings,
+            self._reference,
+            self._mixer,
+            folder=self._memory.folder,
+            changed=self._vitals.report_now,
         )
-        self._user_speech = UserSpeech(bounds.speech_bounds(settings))
+        user_speech = UserSpeech(bounds.speech_bounds(settings))
         self._ears = Ears(
             detector,
             activity or SileroActivity(),
             around_echo(self._microphone.chain),
-            self._user_speech,
+            user_speech,
             stop_detector=stop_detector,
             hearing=not self._memory.muted,
             emit=self.emit,
@@ -124,7 +127,17 @@ class Speaker:
             tasks=self._tasks,
             capturing=not self._memory.muted,
         )
-        self._take_changes(detector, stop_detector)
+        tuning.take(
+            self._live,
+            limits=self._renew_limits,
+            microphone=self._microphone.change,
+            user_speech=user_speech,
+            moshi_speech=moshi_speech,
+            mixer=self._mixer,
+            detector=detector,
+            stop_detector=stop_detector,
+            emit=self.emit,
+        )
 
     async def run(self) -> None:
         """Start, run until asked to stop, stop. Raises what cannot be mended."""
@@ -257,48 +270,8 @@ class Speaker:
             case _:
                 self._reporting.report(effect)
 
-    def _take_changes(self, detector: Detector | None, stop_detector: Detector | None) -> None:
-        """Who takes which setting in mid-life."""
-        on_change, mixer = self._live.on_change, self._mixer
-
-        def renew_limits(settings: Settings) -> None:
-            self._limits = Limits.from_settings(settings)
-
-        def renew_voice(settings: Settings) -> None:
-            self._moshi_speech.bounds = bounds.voice_bounds(settings)
-
-        def renew_earcons(settings: Settings) -> None:
-            mixer.earcon_volume = settings.audio.earcon_volume  # the rest is looked up when one is played
-
-        def renew_wake(settings: Settings) -> None:
-            if detector is not None:
-                detector.policy = WakePolicy.from_settings(settings.wake)
-
-        def renew_stop(settings: Settings) -> None:
-            if stop_detector is not None:
-                stop_detector.policy = bounds.stop_policy(settings)
-
-        on_change(renew_limits, *bounds.LIMITS)
-        on_change(renew_voice, *bounds.VOICE)
-        on_change(renew_earcons, "audio.earcons", "audio.wake_earcon", "audio.earcon_volume")
-        on_change(renew_wake, *bounds.WAKE)
-        on_change(renew_stop, *bounds.STOP)
-        on_change(lambda s: self._user_speech.set(bounds.speech_bounds(s)), *bounds.SPEECH)
-        on_change(lambda s: self.emit(ev.VolumeRequested(s.audio.volume)), "audio.volume")
-
-        def renew_duck(settings: Settings) -> None:
-            self._duck(self._microphone.rung)
-
-        on_change(renew_duck, "echo.duck_db")
-        on_change(self._microphone.change, "audio.noise_suppression_db", "audio.gain_control")
-
-    def _on_rung(self, rung: Rung) -> None:
-        """The echo canceller is trusted more, or less, than before."""
-        self._duck(rung)
-        self._vitals.report_now()
-
-    def _duck(self, rung: Rung | None) -> None:
-        self._mixer.duck_db = self._live.settings.echo.duck_db if rung is Rung.GUARDED else 0.0
+    def _renew_limits(self, settings: Settings) -> None:
+        self._limits = Limits.from_settings(settings)
 
     def _change(self, order: ev.ChangeSetting) -> ev.ReportSetting:
         try:

@@ -57,20 +57,21 @@ class Memory:
 
     def keep_muted(self, on: bool) -> None:
         """It is muted, or no longer."""
-        self._keep(replace(self._remembered, muted=on))
+        self._keep(replace(self._remembered, muted=on), durable=True)
 
     def keep_volume(self, percent: int, configured: int) -> None:
         """Somebody asked for another volume than the ``configured`` one."""
-        self._keep(replace(self._remembered, volume=percent, configured_volume=configured))
+        self._keep(replace(self._remembered, volume=percent, configured_volume=configured), durable=False)
 
-    def _keep(self, remembered: Remembered) -> None:
+    def _keep(self, remembered: Remembered, *, durable: bool) -> None:
+        """What is ``durable`` outlasts a power cut too, which takes the disk its time."""
         if remembered == self._remembered:
             return
         self._remembered = remembered
         if self._path is None:
             return
         try:
-            _write(self._path, remembered)
+            _write(self._path, remembered, durable=durable)
         except OSError as error:
             if not self._complained:
                 self._complained = True
@@ -117,8 +118,8 @@ def _percent(value: object) -> int | None:
     return value
 
 
-def _write(path: Path, remembered: Remembered) -> None:
-    """Whole or not at all, also when the power fails."""
+def _write(path: Path, remembered: Remembered, *, durable: bool) -> None:
+    """Whole or not at all."""
     values = {
         "muted": remembered.muted,
         "volume": remembered.volume,
@@ -130,7 +131,8 @@ def _write(path: Path, remembered: Remembered) -> None:
         with draft:
             draft.write(f"{json.dumps(values)}\n")
             draft.flush()
-            os.fsync(draft.fileno())
+            if durable:
+                os.fsync(draft.fileno())
         Path(draft.name).replace(path)
     except OSError:
         with suppress(OSError):

@@ -10,6 +10,7 @@ from moshi_speaker.audio.echo import EchoCanceller, EchoState, NoEchoCanceller, 
 from moshi_speaker.audio.echo import room as rooms
 from moshi_speaker.audio.echo.canceller import KalmanCanceller
 from moshi_speaker.audio.echo.duplex import Duplex
+from moshi_speaker.audio.mixer import Mixer
 from moshi_speaker.audio.reference import Reference
 from moshi_speaker.settings import Settings
 
@@ -29,17 +30,21 @@ class Microphone:
         self,
         settings: Settings,
         reference: Reference,
+        mixer: Mixer,
         *,
         folder: Path | None,
-        on_rung: Callable[[Rung], None],
+        changed: Callable[[], None],
     ) -> None:
-        """``reference`` is what was played; ``folder`` keeps the room, None: forget it at the end.
+        """``reference`` is what was played; ``mixer`` plays more softly where the echo is badly cancelled.
 
-        ``on_rung`` is called in the event loop, which must be running.
+        ``folder`` keeps the room, None: forget it at the end. ``changed`` hears, in the event loop (it must be
+        running), when the canceller is trusted more or less than before.
         """
         self._loop = asyncio.get_running_loop()
         self._folder = folder if settings.echo.remember_room else None
-        self._on_rung = on_rung
+        self._mixer = mixer
+        self._duck_db = settings.echo.duck_db
+        self._on_change = changed
         self._devices = ""
         self._kept: rooms.Room | None = None
         self._complained = False
@@ -71,7 +76,9 @@ class Microphone:
         return None if self._canceller is None else self._canceller.state
 
     def change(self, settings: Settings) -> None:
-        """Other settings of noise suppression and gain control hold from now on."""
+        """Other settings hold from now on."""
+        self._duck_db = settings.echo.duck_db
+        self._duck(self.rung)
         self._conditioned.change(settings.audio.noise_suppression_db, settings.audio.gain_control)
 
     async def opened(self, devices: str) -> None:
@@ -107,4 +114,13 @@ class Microphone:
             log.info("echo %.0f dB softer, %s: %s", state.reduction_db, rung, _IN_WORDS[rung])
         else:
             log.info("no echo, %s: %s", rung, _IN_WORDS[rung])
-        self._on_rung(rung)
+        self._duck(rung)
+        self._on_change()
+
+    def _duck(self, rung: Rung | None) -> None:
+        self._mixer.duck_db = self._duck_db if rung is Rung.GUARDED and self._measured else 0.0
+
+    @property
+    def _measured(self) -> bool:
+        """Whether there is an echo, and so a measure of how badly it is cancelled."""
+        return self.state is not None and self.state.located

@@ -112,7 +112,7 @@ def _log(report: Report) -> None:
         case ReportSetting(name, value, ""):
             log.info("%s is %s until the next start", name, value)
         case ReportSetting(_, _, error):
-            log.warning("request refused: %s", error)
+            log.info("request refused: %s", error)  # whoever sent it is told
         case ReportWake(wake_word, score):
             log.info("heard %s (%.2f)", wake_word, score)
         case ReportConversationStarted(conversation_id, trigger):

@@ -1,0 +1,52 @@
+"""Which part takes which setting in mid-life."""
+
+from collections.abc import Callable
+
+from moshi_speaker.audio.mixer import Mixer
+from moshi_speaker.audio.speech import MoshiSpeech, UserSpeech
+from moshi_speaker.events import Event, VolumeRequested
+from moshi_speaker.settings import Settings
+from moshi_speaker.speaker import bounds
+from moshi_speaker.speaker.live import Apply, LiveSettings
+from moshi_speaker.wake.detector import Detector
+from moshi_speaker.wake.policy import WakePolicy
+
+
+def take(
+    live: LiveSettings,
+    *,
+    limits: Apply,
+    microphone: Apply,
+    user_speech: UserSpeech,
+    moshi_speech: MoshiSpeech,
+    mixer: Mixer,
+    detector: Detector | None,
+    stop_detector: Detector | None,
+    emit: Callable[[Event], None],
+) -> None:
+    """Let the parts take what changes; ``limits`` renews those of the conversation, ``microphone``
+    takes what becomes of its sound.
+    """
+
+    def renew_voice(settings: Settings) -> None:
+        moshi_speech.bounds = bounds.voice_bounds(settings)
+
+    def renew_earcons(settings: Settings) -> None:
+        mixer.earcon_volume = settings.audio.earcon_volume  # the rest is looked up when one is played
+
+    def renew_wake(settings: Settings) -> None:
+        if detector is not None:
+            detector.policy = WakePolicy.from_settings(settings.wake)
+
+    def renew_stop(settings: Settings) -> None:
+        if stop_detector is not None:
+            stop_detector.policy = bounds.stop_policy(settings)
+
+    live.on_change(limits, *bounds.LIMITS)
+    live.on_change(microphone, *bounds.MICROPHONE)
+    live.on_change(renew_voice, *bounds.VOICE)
+    live.on_change(renew_earcons, "audio.earcons", "audio.wake_earcon", "audio.earcon_volume")
+    live.on_change(renew_wake, *bounds.WAKE)
+    live.on_change(renew_stop, *bounds.STOP)
+    live.on_change(lambda settings: user_speech.set(bounds.speech_bounds(settings)), *bounds.SPEECH)
+    live.on_change(lambda settings: emit(VolumeRequested(settings.audio.volume)), "audio.volume")
