@@ -37,7 +37,7 @@ class Microphone:
     ) -> None:
         """``reference`` is what was played; ``mixer`` plays more softly where the echo is badly cancelled.
 
-        ``folder`` keeps the room, None: forget it at the end. ``changed`` hears, in the event loop (it must be
+        ``folder`` keeps the room; None: forget it at the end. ``changed`` hears in the event loop (it must be
         running), when the canceller is trusted more or less than before.
         """
         self._loop = asyncio.get_running_loop()
