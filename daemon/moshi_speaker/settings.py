@@ -136,8 +136,13 @@ class AudioSettings(Section):
     """Decibels by which steady noise is turned down at most; 0: not at all, as Moshi was trained."""
     gain_control: bool = False
     """Bring speech at the microphone slowly to one level."""
-    reopen_delay_s: Annotated[float, Field(gt=0)] = 2.0
-    """Seconds between tries to open a lost device again."""
+    reopen_delay_s: Annotated[float, Field(gt=0)] = 0.5
+    """Seconds before the first try to open a lost device again, at most; doubled at each further try."""
+    reopen_delay_max_s: Annotated[float, Field(gt=0)] = 4.0
+    """Seconds between these tries at most."""
+    zero_input_s: Seconds = 3.0
+    """Seconds of nothing but zeros after which the microphone counts as muted elsewhere, or forbidden by
+    the system; no real one is that silent. 0: never, for a virtual source or one with a noise gate."""
 
 
 class EchoSettings(Section):

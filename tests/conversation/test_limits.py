@@ -20,10 +20,10 @@ def test_every_limit_comes_from_its_setting() -> None:
             background_speech_s=3.7,
         ),
         engine=EngineSettings(start_timeout_s=4.0, restart_delay_s=5.0, restart_delay_max_s=6.0),
-        audio=AudioSettings(reopen_delay_s=7.0),
+        audio=AudioSettings(reopen_delay_s=7.0, reopen_delay_max_s=8.0),
     )
     assert Limits.from_settings(settings) == Limits(
-        1.0, False, 2.0, 1.5, 3.0, 3.5, ("so long",), 0.5, 3.7, 4.0, 5.0, 6.0, 7.0
+        1.0, False, 2.0, 1.5, 3.0, 3.5, ("so long",), 0.5, 3.7, 4.0, 5.0, 6.0, 7.0, 8.0
     )
 
 
@@ -32,3 +32,10 @@ def test_every_limit_comes_from_its_setting() -> None:
 )
 def test_the_restart_delay_doubles_up_to_its_maximum(losses: int, seconds: float) -> None:
     assert Limits.from_settings(Settings()).restart_delay(losses) == seconds
+
+
+@pytest.mark.parametrize(("losses", "seconds"), [(1, 0.5), (2, 1.0), (4, 4.0), (5, 4.0), (10_000, 4.0)])
+def test_the_pause_before_a_device_is_opened_again_doubles_up_to_its_maximum(
+    losses: int, seconds: float
+) -> None:
+    assert Limits.from_settings(Settings()).reopen_delay(losses) == seconds

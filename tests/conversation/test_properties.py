@@ -27,6 +27,7 @@ LIMITS = Limits(
     restart_delay_s=0.5,
     restart_delay_max_s=4.0,
     reopen_delay_s=2.0,
+    reopen_delay_max_s=5.0,
 )
 SEEDS = range(60)
 RARE = {ev.ShutdownRequested, ev.DeviceLost, ev.EngineLost, ev.EngineLagged}

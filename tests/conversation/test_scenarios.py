@@ -9,6 +9,7 @@ from moshi_speaker.conversation.limits import (
     REOPEN_LIMIT_S,
     SAME_WORD_S,
     START_LIMIT_S,
+    STEADY_S,
     STOP_LIMIT_S,
     Limits,
 )
@@ -31,6 +32,7 @@ LIMITS = Limits(
     restart_delay_s=1.0,
     restart_delay_max_s=5.0,
     reopen_delay_s=2.0,
+    reopen_delay_max_s=5.0,
 )
 
 
@@ -580,9 +582,30 @@ def test_speech_cut_off_by_a_lost_device_does_not_keep_the_next_talk_open() -> N
 def test_each_try_that_fails_or_hangs_is_followed_by_another_one_in_silence() -> None:
     story = idle_story()
     story.tell(ev.DeviceLost("gone"))
-    assert story.tell(ev.DeviceLost("gone")) == [ev.ReopenDevice(2.0)]
-    assert story.wait(2.0 + REOPEN_LIMIT_S - 0.1) == []
-    assert story.wait(0.1) == [ev.ReopenDevice(2.0)]
+    assert story.tell(ev.DeviceLost("gone")) == [ev.ReopenDevice(4.0)]
+    assert story.wait(4.0 + REOPEN_LIMIT_S - 0.1) == []
+    assert story.wait(0.1) == [ev.ReopenDevice(5.0)]
+
+
+def test_devices_that_were_steady_for_a_while_are_opened_again_without_delay() -> None:
+    story = idle_story()
+    story.tell(ev.DeviceLost("gone"), ev.DeviceRestored())
+    assert ev.ReopenDevice(4.0) in story.tell(ev.DeviceLost("gone"))
+    story.tell(ev.DeviceRestored())
+    story.wait(STEADY_S)
+    assert ev.ReopenDevice(2.0) in story.tell(ev.DeviceLost("gone"))
+
+
+def test_a_silent_microphone_is_a_problem_of_its_own_until_it_gives_sound() -> None:
+    story = idle_story()
+    effects = story.tell(ev.DeviceLost("only zeros", "microphone_silent"))
+    assert effects[1:] == [
+        ev.ReportState(State.ERROR),
+        ev.ReportProblem("microphone_silent", "only zeros", story.now),
+    ]
+    story.wait(2.0 + REOPEN_LIMIT_S)
+    assert story.state() is State.ERROR
+    assert story.tell(ev.DeviceRestored())[-1] == ev.ReportProblem("", "", story.now)
 
 
 def test_a_mute_while_the_devices_are_lost_holds_for_those_that_come_back() -> None:
@@ -606,7 +629,7 @@ def test_engine_and_devices_lost_together_are_both_repaired() -> None:
     assert story.state() is State.ERROR
     effects = story.wait(1.0 + LIMITS.engine_start_s + ENGINE_GRACE_S)
     assert restarts(effects) == [2.0]
-    assert effects.count(ev.ReopenDevice(2.0)) == 3
+    assert [e.delay_s for e in effects if isinstance(e, ev.ReopenDevice)] == [4.0, 5.0, 5.0]
     restored = story.tell(ev.DeviceRestored())
     assert restored == [
         ev.ReportState(State.LOADING),

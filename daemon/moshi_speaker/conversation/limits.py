@@ -17,6 +17,8 @@ HEALTHY_S = 60.0
 """Seconds of readiness after which earlier losses of the engine no longer count."""
 SAME_WORD_S = 1.5
 """Seconds after a wake word that did something in which another one is its echo, or its own end."""
+STEADY_S = 10.0
+"""Seconds after which earlier losses of the devices no longer count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,9 @@ class Limits:
     restart_delay_max_s: float
     """The longest such pause."""
     reopen_delay_s: float
-    """Pause between tries to open a lost device."""
+    """Pause before the first try to open a lost device; doubled at each further one."""
+    reopen_delay_max_s: float
+    """The longest such pause."""
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
@@ -68,9 +72,18 @@ class Limits:
             restart_delay_s=settings.engine.restart_delay_s,
             restart_delay_max_s=settings.engine.restart_delay_max_s,
             reopen_delay_s=settings.audio.reopen_delay_s,
+            reopen_delay_max_s=settings.audio.reopen_delay_max_s,
         )
 
     def restart_delay(self, losses: int) -> float:
         """Seconds before the restart after so many losses in a row (at least 1)."""
-        doublings = min(losses - 1, 32)  # far beyond the cap, and no float overflows
-        return min(self.restart_delay_s * 2.0**doublings, self.restart_delay_max_s)
+        return _doubled(self.restart_delay_s, losses, self.restart_delay_max_s)
+
+    def reopen_delay(self, losses: int) -> float:
+        """Seconds before the next try to open the devices after so many losses in a row (at least 1)."""
+        return _doubled(self.reopen_delay_s, losses, self.reopen_delay_max_s)
+
+
+def _doubled(first_s: float, losses: int, most_s: float) -> float:
+    doublings = min(losses - 1, 32)  # far beyond the cap, and no float overflows
+    return min(first_s * 2.0**doublings, most_s)

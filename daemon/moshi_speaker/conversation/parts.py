@@ -5,7 +5,7 @@ from dataclasses import replace
 from moshi_speaker import events as ev
 from moshi_speaker.conversation import ending
 from moshi_speaker.conversation.change import Change, Moment
-from moshi_speaker.conversation.limits import ENGINE_GRACE_S, HEALTHY_S, REOPEN_LIMIT_S
+from moshi_speaker.conversation.limits import ENGINE_GRACE_S, HEALTHY_S, REOPEN_LIMIT_S, STEADY_S
 from moshi_speaker.conversation.snapshot import DeviceHealth, EngineHealth, Snapshot
 from moshi_speaker.conversation.talk import end
 from moshi_speaker.events import Earcon, Effect, EndReason, Event, State
@@ -61,13 +61,15 @@ def unplugged(s: Snapshot, event: ev.DeviceLost, at: Moment) -> Change:
     """Nothing works without sound: end the talk and try again and again to open the devices."""
     after, effects = end(s, EndReason.DEVICE_LOST, at)
     after = replace(after, floor=ending.user_speaks(after.floor, False, at.now))
-    reopening, retry = _reopen(after, event.message, at)
+    reopening, retry = _reopen(after, event.message, event.code, at)
     return reopening, (*effects, *retry)
 
 
 def plugged(s: Snapshot, event: ev.DeviceRestored, at: Moment) -> Change:
     """Go on; devices open with the microphone as it was switched last."""
-    return replace(s, device=DeviceHealth()), ()
+    if s.device.problem is not None:
+        s = replace(s, device=DeviceHealth(losses=s.device.losses, restored_at=at.now))
+    return s, ()
 
 
 def patient(s: Snapshot, event: ev.EngineProgressed, at: Moment) -> Change:
@@ -102,16 +104,19 @@ def overdue(s: Snapshot, event: ev.DeadlinePassed, at: Moment) -> Change:
     """Neither a sign of life nor of death from the engine or the devices: try again."""
     effects: tuple[Effect, ...] = ()
     if s.device.due is not None and s.device.due <= at.now:
-        s, effects = _reopen(s, s.device.problem or "the device does not answer", at)
+        s, effects = _reopen(s, s.device.problem or "the device does not answer", s.device.code, at)
     if s.engine.due is not None and s.engine.due <= at.now:
         s, restart = _restart(s, "the engine did not start in time", "engine", at)
         effects = (*effects, *restart)
     return s, effects
 
 
-def _reopen(s: Snapshot, message: str, at: Moment) -> Change:
-    delay = at.limits.reopen_delay_s
-    device = DeviceHealth(problem=message, due=at.now + delay + REOPEN_LIMIT_S)
+def _reopen(s: Snapshot, message: str, code: str, at: Moment) -> Change:
+    restored = s.device.restored_at
+    steady = restored is not None and at.now - restored >= STEADY_S
+    losses = 1 if steady else s.device.losses + 1
+    delay = at.limits.reopen_delay(losses)
+    device = DeviceHealth(problem=message, due=at.now + delay + REOPEN_LIMIT_S, code=code, losses=losses)
     return replace(s, device=device), (ev.ReopenDevice(delay),)
 
 

@@ -52,9 +52,15 @@ class DeviceHealth:
     """What is known of the microphone and the loudspeaker."""
 
     problem: str | None = None
-    """Why they are closed; None while they are open."""
+    """Why they are closed, or of no use; None while all is well."""
     due: float | None = None
-    """When the present try to open them must be over, in seconds; None while they are open."""
+    """When the present try to open them must be over, in seconds; None while all is well."""
+    code: str = "device"
+    """What kind of problem that is."""
+    losses: int = 0
+    """Losses in a row, without a healthy period between them; a try that fails is one."""
+    restored_at: float | None = None
+    """When they were opened again, in seconds; None before the first loss, and while they are lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +105,7 @@ def state_of(snapshot: Snapshot) -> State:
 def problem_of(snapshot: Snapshot) -> tuple[str, str]:
     """Code and message of the worst problem, both empty without one. Sound comes before the engine."""
     if snapshot.device.problem is not None:
-        return "device", snapshot.device.problem
+        return snapshot.device.code, snapshot.device.problem
     if snapshot.engine.problem is not None:
         return snapshot.engine.code, snapshot.engine.problem
     return "", ""

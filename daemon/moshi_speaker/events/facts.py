@@ -128,10 +128,12 @@ class MoshiSpoke:
 
 @dataclass(frozen=True, slots=True)
 class DeviceLost:
-    """The microphone or the loudspeaker went away."""
+    """The microphone or the loudspeaker went away, or is of no use."""
 
     message: str
     """One line for the user."""
+    code: str = "device"
+    """What kind of problem that is: ``device``, or ``microphone_silent`` for one that gives zeros alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ class ReopenDevice:
     """Open the microphone and the loudspeaker again after a pause."""
 
     delay_s: float
+    """The longest it may be; who does it makes it shorter by chance, so that nothing falls into step."""
 
 
 @dataclass(frozen=True, slots=True)
