@@ -2,12 +2,14 @@
 
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 
+from moshi_speaker.audio.defaults import Defaults
 from moshi_speaker.audio.device import PyAudioDevice, list_devices
 from moshi_speaker.audio.frames import SAMPLE_RATE, Device, Samples
 from moshi_speaker.errors import DeviceError
@@ -38,12 +40,17 @@ class FakePortAudio(ModuleType):
     """As much of PyAudio as the device uses; ``rates`` are those the hardware takes."""
 
     paFloat32 = 1
+    paInt16 = 8
     latency_s = 0.16
 
     def __init__(self) -> None:
         super().__init__("pyaudio")
         self.names = ["Mic", "Speaker"]
         self.rates = [(SAMPLE_RATE, 1)]
+        self.integers = False
+        """The hardware takes nothing but integers."""
+        self.channels = 2
+        """What the microphone and the loudspeaker have."""
         self.streams: list[FakeStream] = []
         self.busy = False
         self.initialised = 0
@@ -63,8 +70,8 @@ class FakePortAudio(ModuleType):
         return {
             "index": index,
             "name": self.names[index],
-            "maxInputChannels": 2 if microphone else 0,
-            "maxOutputChannels": 0 if microphone else 2,
+            "maxInputChannels": self.channels if microphone else 0,
+            "maxOutputChannels": 0 if microphone else self.channels,
             "defaultSampleRate": 44100.0,
         }
 
@@ -81,7 +88,8 @@ class FakePortAudio(ModuleType):
 
     def is_format_supported(self, rate: int, **options: int) -> bool:
         channels = options.get("input_channels") or options.get("output_channels")
-        if (rate, channels) not in self.rates:
+        form = options.get("input_format") or options.get("output_format")
+        if (rate, channels) not in self.rates or (self.integers and form != self.paInt16):
             raise ValueError("Invalid sample rate", -9997)
         return True
 
@@ -159,6 +167,28 @@ def test_hardware_that_refuses_our_rate_opens_at_its_own(portaudio: FakePortAudi
     device.stop()
 
 
+@pytest.mark.parametrize("rate", [48_000, 16_000, 8_000])
+@pytest.mark.parametrize("channels", [1, 2, 6])
+def test_hardware_that_refuses_its_own_rate_opens_at_a_usual_one(
+    portaudio: FakePortAudio, rate: int, channels: int
+) -> None:
+    portaudio.rates, portaudio.channels = [(rate, channels)], 6
+    device = started()
+    assert [(s.options["rate"], s.options["channels"]) for s in portaudio.streams] == [(rate, channels)] * 2
+    device.stop()
+
+
+def test_hardware_that_takes_integers_alone_gets_them(portaudio: FakePortAudio) -> None:
+    portaudio.integers = True
+    heard: list[Samples] = []
+    device = PyAudioDevice(None, None, lambda: 10.0)
+    device.start(lambda samples, at: heard.append(samples), silence, nobody)
+    assert [s.options["format"] for s in portaudio.streams] == [portaudio.paInt16] * 2
+    portaudio.streams[1].options["stream_callback"](b"\x00\x40" * 1_920, 1_920, {}, 0)
+    assert heard[0].tolist() == [0.5] * 1_920
+    device.stop()
+
+
 def test_hardware_that_refuses_everything_is_named(portaudio: FakePortAudio) -> None:
     portaudio.rates = []
     with pytest.raises(DeviceError, match="Speaker: the loudspeaker does not open; check"):
@@ -168,7 +198,8 @@ def test_hardware_that_refuses_everything_is_named(portaudio: FakePortAudio) -> 
 
 def test_a_busy_device_is_named(portaudio: FakePortAudio) -> None:
     portaudio.busy = True
-    with pytest.raises(DeviceError, match="the loudspeaker does not open") as caught:
+    busy = "Speaker: another program uses the loudspeaker; close that program, or let both"
+    with pytest.raises(DeviceError, match=busy) as caught:
         started()
     assert caught.value.exit_code == 69
     assert portaudio.initialised == 0
@@ -225,7 +256,7 @@ def test_a_microphone_that_does_not_come_back_is_lost(portaudio: FakePortAudio) 
     portaudio.busy = True
     device.set_capture(True)
     assert len(lost) == 1
-    assert lost[0].startswith("Mic: the microphone does not open; check")
+    assert lost[0].startswith("Mic: another program uses the microphone; close")
     device.stop()
 
 
@@ -236,7 +267,7 @@ def test_a_stream_that_ended_is_lost_once(portaudio: FakePortAudio, index: int) 
     portaudio.streams[index].active = False
     device.check(10.0)
     device.check(11.0)
-    assert lost == [f"{['Speaker', 'Mic'][index]}: the sound device went away"]
+    assert lost == [["the loudspeaker 'Speaker' went away", "the microphone 'Mic' went away"][index]]
     device.stop()
     device.check(99.0)
     assert len(lost) == 1
@@ -248,7 +279,7 @@ def test_silence_of_the_callbacks_is_noticed_after_three_seconds(portaudio: Fake
     device.check(12.9)
     assert not lost
     device.check(13.1)
-    assert len(lost) == 1
+    assert lost == ["the microphone 'Mic' has delivered nothing for 3.1 s"]
     device.stop()
 
 
@@ -263,3 +294,48 @@ def test_it_may_be_opened_again_after_a_loss(portaudio: FakePortAudio) -> None:
     assert portaudio.initialised == 1
     device.stop()
     assert portaudio.initialised == 0
+
+
+def test_defects_are_counted_over_all_streams_of_a_device(portaudio: FakePortAudio) -> None:
+    device = started()
+    loud = np.ones(1_920, np.float32).tobytes()
+    portaudio.streams[1].options["stream_callback"](loud, 1_920, {}, 0)
+    device.start(ignore, silence, nobody)
+    portaudio.streams[3].options["stream_callback"](loud, 1_920, {}, 0)
+    assert device.defects.clipped_samples == 2 * 1_920
+    device.stop()
+
+
+BEFORE = Defaults(input_id=5, input_rate=48_000.0, output_id=6, output_rate=48_000.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"input_id": 7}, "the system's default microphone is another one now"),
+        ({"output_id": 7}, "the system's default loudspeaker is another one now"),
+        ({"input_rate": 16_000.0}, "the sample rate of the system's default microphone changed"),
+        ({"output_rate": 44_100.0}, "the sample rate of the system's default loudspeaker changed"),
+    ],
+)
+def test_another_default_of_the_system_is_noticed_unless_the_user_chose_a_device(
+    portaudio: FakePortAudio, change: dict[str, Any], message: str
+) -> None:
+    now = BEFORE
+    lost: list[str] = []
+    ours = PyAudioDevice(None, None, lambda: 10.0, defaults=lambda: now)
+    theirs = PyAudioDevice("Mic", "Speaker", lambda: 10.0, defaults=lambda: now)
+    for device in (ours, theirs):
+        device.start(ignore, silence, lost.append)
+        device.check(10.0)
+    assert not lost
+    now = replace(BEFORE, **change)
+    theirs.check(11.0)
+    assert not lost
+    ours.check(11.0)
+    assert lost == [message]
+    ours.start(ignore, silence, lost.append)
+    ours.check(12.0)
+    assert lost == [message]
+    ours.stop()
+    theirs.stop()

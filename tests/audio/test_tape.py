@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from moshi_speaker.audio import tape
+from moshi_speaker.audio.defects import Defects
 from moshi_speaker.audio.frames import BLOCK_SAMPLES, Capture, Lost, Render, Samples
 from moshi_speaker.audio.tape import Tape
 
@@ -12,6 +13,7 @@ class Passive:
     """A device that writes down what is asked of it."""
 
     description = "a device"
+    defects = Defects(overflows=3)
 
     def __init__(self) -> None:
         self.asked: list[object] = []
@@ -50,6 +52,7 @@ def test_it_asks_of_the_device_what_is_asked_of_it() -> None:
     recorder.check(3.5)
     recorder.stop()
     assert recorder.description == "a device"
+    assert recorder.defects.overflows == 3
     assert device.asked == [("start", False), ("capture", False), ("check", 3.5), "stop"]
     assert (device.capture, device.lost) == (nothing_heard, nothing_lost)
 

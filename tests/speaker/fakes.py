@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from moshi_speaker.audio.defects import Defects
 from moshi_speaker.audio.frames import BLOCK_SAMPLES, SAMPLE_RATE, Capture, Lost, Render, Samples
 from moshi_speaker.engine.interface import AnsweredFrame, EngineInfo, Memory, Status, Timings
 from moshi_speaker.errors import DeviceError, EngineError, SpeakerError
@@ -135,6 +136,7 @@ class FakeDevice:
     """A microphone that hears what the test gives it, and a loudspeaker that the test listens to."""
 
     description = "a device of the tests"
+    defects = Defects()
 
     def __init__(self, news: News) -> None:
         self.refusals: deque[DeviceError] = deque()

@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from moshi_speaker.audio.callbacks import InputCallback, OutputCallback
+from moshi_speaker.audio.defaults import Defaults, moved_default, system_defaults
+from moshi_speaker.audio.defects import Defects
 from moshi_speaker.audio.frames import BLOCK_SAMPLES, FRAME_SAMPLES, SAMPLE_RATE, Capture, Lost, Render
-from moshi_speaker.audio.selection import AudioDevice, Direction, choose
+from moshi_speaker.audio.selection import AudioDevice, Direction, StreamForm, choose, forms
 from moshi_speaker.errors import DeviceError
 
 if TYPE_CHECKING:
@@ -20,7 +22,11 @@ STALL_SECONDS = 3.0
 _ROOM_BLOCKS = 2 if sys.platform == "linux" else 0
 """Blocks that fit into PortAudio's buffer on ALSA beside the one it gives: it counts this room as latency,
 although nothing waits there while blocks are fetched in time (measured against another recorder)."""
+_UNAVAILABLE = -9985
+"""PortAudio's paDeviceUnavailable: somebody else has it."""
 _REMEDY = "check that it is connected, not in use by another program, and that this user may use it"
+_SHARE = "close that program, or let both use a sound server"
+_WHAT: dict[Direction, str] = {"input": "microphone", "output": "loudspeaker"}
 
 
 def list_devices() -> list[AudioDevice]:
@@ -40,9 +46,17 @@ class PyAudioDevice:
     """
 
     def __init__(
-        self, input_device: str | int | None, output_device: str | int | None, clock: Callable[[], float]
+        self,
+        input_device: str | int | None,
+        output_device: str | int | None,
+        clock: Callable[[], float],
+        *,
+        defaults: Callable[[], Defaults | None] = system_defaults,
     ) -> None:
-        """Devices by index or (part of the) name, None for the default; ``clock`` gives capture times."""
+        """Devices by index or (part of the) name, None for the default; ``clock`` gives capture times.
+
+        ``defaults`` says which devices are the system's defaults now, where PortAudio would not notice.
+        """
         self._wanted = (input_device, output_device)
         self._clock = clock
         self._description = "the system's sound devices"
@@ -52,6 +66,14 @@ class PyAudioDevice:
         self._output: _Stream | None = None
         self._open_input: Callable[[], _Stream] | None = None
         self._lost: Lost | None = None
+        self._defaults = defaults
+        self._defaults_then: Defaults | None = None
+        self._defects = Defects()
+
+    @property
+    def defects(self) -> Defects:
+        """What was wrong with the sound so far."""
+        return self._defects
 
     @property
     def description(self) -> str:
@@ -83,11 +105,16 @@ class PyAudioDevice:
                     self._report(str(error))
 
     def check(self, now: float) -> None:
-        """Say ``lost`` if a stream ended or has not called back for 3 s; to be called every second or so."""
+        """Say ``lost`` if a stream ended, has not called back for 3 s, or is no longer the system's default.
+
+        To be called every second or so.
+        """
         with self._lock:
-            for stream in (self._input, self._output):
-                if stream is not None and not stream.alive(now):
-                    self._report(f"{stream.name}: the sound device went away")
+            troubles = [s.trouble(now) for s in (self._input, self._output) if s is not None]
+            moved = moved_default(self._defaults_then, self._defaults(), self._wanted)
+            for trouble in (*troubles, moved if troubles else None):
+                if trouble is not None:
+                    self._report(trouble)
 
     def stop(self) -> None:
         """Close both directions and let go of PortAudio. May be called twice."""
@@ -95,12 +122,20 @@ class PyAudioDevice:
             self._close()
 
     def _open(self, audio: "PyAudio", capture: Capture, render: Render, capturing: bool) -> None:
+        self._defaults_then = self._defaults()
         devices = _list(audio)
         microphone = choose(devices, self._wanted[0], "input")
         loudspeaker = choose(devices, self._wanted[1], "output")
         self._description = f"{microphone.name} / {loudspeaker.name}"
-        self._open_input = lambda: _open_input(audio, microphone, capture, self._clock)
-        self._output = _open_output(audio, loudspeaker, render, self._clock)
+
+        def open_input() -> _Stream:
+            form = _form(audio, microphone, "input")
+            return _Stream(audio, microphone, form, InputCallback(form, capture, self._clock, self._defects))
+
+        self._open_input = open_input
+        form = _form(audio, loudspeaker, "output")
+        callback = OutputCallback(form, render, self._clock, self._defects)
+        self._output = _Stream(audio, loudspeaker, form, callback)
         if capturing:
             self._input = self._open_input()
 
@@ -127,68 +162,66 @@ class _Stream:
         self,
         audio: "PyAudio",
         device: AudioDevice,
-        direction: Direction,
-        form: tuple[int, int],
+        form: StreamForm,
         callback: InputCallback | OutputCallback,
     ) -> None:
-        """``form`` is rate and channels, as the device takes them."""
-        self.name = device.name
+        """Opens it. Raises DeviceError."""
+        direction: Direction = "input" if isinstance(callback, InputCallback) else "output"
+        self._device = f"the {_WHAT[direction]} {device.name!r}"
         self._callback = callback
+        self._silence = "delivered" if direction == "input" else "taken"
+        block = _block(form.rate, direction)
         try:
             with _quiet():
                 self._stream = audio.open(
-                    rate=form[0],
-                    channels=form[1],
-                    format=_float32(),
-                    frames_per_buffer=_block(form[0], direction),
+                    rate=form.rate,
+                    channels=form.channels,
+                    format=_format(form),
+                    frames_per_buffer=block,
                     stream_callback=callback,
                     **{direction: True, f"{direction}_device_index": device.index},
                 )
         except OSError as error:
-            raise _refused(device, direction) from error
-        if isinstance(callback, InputCallback):
-            block_s = _block(form[0], direction) / form[0]
-            callback.latency_s = max(0.0, self._stream.get_input_latency() - _ROOM_BLOCKS * block_s)
+            raise _refused(device, direction, error) from error
+        if direction == "input":
+            room_s = _ROOM_BLOCKS * block / form.rate
+            callback.latency_s = max(0.0, self._stream.get_input_latency() - room_s)
         else:
             callback.latency_s = max(0.0, self._stream.get_output_latency())
 
-    def alive(self, now: float) -> bool:
-        """Whether it runs, and has called back lately."""
+    def trouble(self, now: float) -> str | None:
+        """In one line why it is of no use any more; None as long as it runs and calls back."""
         try:
-            return bool(self._stream.is_active()) and now - self._callback.called_at < STALL_SECONDS
+            active = bool(self._stream.is_active())
         except OSError:
-            return False
+            active = False
+        if not active:
+            return f"{self._device} went away"
+        quiet_s = now - self._callback.called_at
+        if quiet_s < STALL_SECONDS:
+            return None
+        return f"{self._device} has {self._silence} nothing for {quiet_s:.1f} s"
 
     def close(self) -> None:
         """Call back no more, and let go of the device."""
         self._stream.close()
 
 
-def _open_input(
-    audio: "PyAudio", device: AudioDevice, capture: Capture, clock: Callable[[], float]
-) -> _Stream:
-    form = _form(audio, device, "input")
-    return _Stream(audio, device, "input", form, InputCallback(*form, capture, clock))
-
-
-def _open_output(
-    audio: "PyAudio", device: AudioDevice, render: Render, clock: Callable[[], float]
-) -> _Stream:
-    form = _form(audio, device, "output")
-    return _Stream(audio, device, "output", form, OutputCallback(*form, render, clock))
-
-
-def _form(audio: "PyAudio", device: AudioDevice, direction: Direction) -> tuple[int, int]:
-    """The first of our own rate, the device's rate, and that in stereo, that the device takes."""
-    for rate, channels in ((SAMPLE_RATE, 1), (device.rate, 1), (device.rate, 2)):
-        wanted = {f"{direction}_device": device.index, f"{direction}_channels": channels}
+def _form(audio: "PyAudio", device: AudioDevice, direction: Direction) -> StreamForm:
+    """The best form that the device takes. Raises DeviceError."""
+    refusal: Exception | None = None
+    for form in forms(device, direction):
+        wanted = {f"{direction}_device": device.index, f"{direction}_channels": form.channels}
         try:
             with _quiet():
-                audio.is_format_supported(rate, **wanted, **{f"{direction}_format": _float32()})
-        except ValueError:
+                audio.is_format_supported(form.rate, **wanted, **{f"{direction}_format": _format(form)})
+        except (ValueError, OSError) as error:
+            refusal = error
+            if _UNAVAILABLE in error.args:
+                break
             continue
-        return rate, channels
-    raise _refused(device, direction)
+        return form
+    raise _refused(device, direction, refusal)
 
 
 def _block(rate: int, direction: Direction) -> int:
@@ -201,8 +234,10 @@ def _block(rate: int, direction: Direction) -> int:
     return FRAME_SAMPLES if whole else BLOCK_SAMPLES * rate // SAMPLE_RATE
 
 
-def _refused(device: AudioDevice, direction: Direction) -> DeviceError:
-    what = "microphone" if direction == "input" else "loudspeaker"
+def _refused(device: AudioDevice, direction: Direction, error: Exception | None) -> DeviceError:
+    what = _WHAT[direction]
+    if error is not None and _UNAVAILABLE in error.args:
+        return DeviceError(f"another program uses the {what}", where=device.name, remedy=_SHARE)
     return DeviceError(f"the {what} does not open", where=device.name, remedy=_REMEDY)
 
 
@@ -243,10 +278,10 @@ def _default_index(lookup: Callable[[], dict[str, int]]) -> int | None:
         return None
 
 
-def _float32() -> int:
-    from pyaudio import paFloat32
+def _format(form: StreamForm) -> int:
+    from pyaudio import paFloat32, paInt16
 
-    return int(paFloat32)
+    return int(paInt16 if form.integers else paFloat32)
 
 
 @contextmanager

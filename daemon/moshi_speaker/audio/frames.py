@@ -10,6 +10,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from moshi_speaker.audio.defects import Defects
+
 SAMPLE_RATE = 24_000
 """Hertz; what Mimi works at (moshi-spec §0)."""
 FRAME_SAMPLES = 1_920
@@ -41,6 +43,10 @@ class Device(Protocol):
     @property
     def description(self) -> str:
         """What the user knows it by: names of the input and the output."""
+
+    @property
+    def defects(self) -> Defects:
+        """What was wrong with the sound so far, over all of its starts."""
 
     def start(self, capture: Capture, render: Render, lost: Lost, *, capturing: bool = True) -> None:
         """Open both directions; the callbacks are called from threads of the device.

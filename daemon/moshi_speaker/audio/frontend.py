@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moshi_speaker.audio.activity import FLOOR_DBFS, VoiceActivity, level_dbfs
+from moshi_speaker.audio.defects import Defects, mended
 from moshi_speaker.audio.echo import EchoCanceller
 from moshi_speaker.audio.fifo import Block, BlockFifo
 from moshi_speaker.audio.frames import FRAME_SAMPLES, SAMPLE_RATE, Samples
@@ -65,6 +66,7 @@ class FrontEnd:
         self._on_failure = on_failure
         self._echo = echo
         self._activity = activity
+        self._defects = Defects()
         self._blocks = BlockFifo(MAX_WAITING_BLOCKS)
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="front-end")
         self._to_wake = Downsampler()
@@ -126,8 +128,8 @@ class FrontEnd:
             if not self._hearing:
                 continue
             self._follow(block)
-            # A driver's sound that is not a number would stay in every filter and model that remembers.
-            sound = block.samples if np.isfinite(block.samples).all() else np.zeros_like(block.samples)
+            # Sound that is not a number would stay in every filter and model that remembers.
+            sound = mended(block.samples, self._defects)
             self._pending = np.concatenate((self._pending, sound))
             while self._hearing and len(self._pending) >= FRAME_SAMPLES:
                 frame, self._pending = self._pending[:FRAME_SAMPLES], self._pending[FRAME_SAMPLES:]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from moshi_speaker.audio.defects import Defects
 from moshi_speaker.audio.frames import BLOCK_SAMPLES, SAMPLE_RATE, Capture, Lost, Render, Samples
 
 log = logging.getLogger(__name__)
@@ -77,6 +78,11 @@ class RoomDevice:
     def description(self) -> str:
         """What the user knows it by."""
         return "a room made of files"
+
+    @property
+    def defects(self) -> Defects:
+        """A room of files has none."""
+        return Defects()
 
     @property
     def played(self) -> Samples:

@@ -3,9 +3,13 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from moshi_speaker.audio.frames import SAMPLE_RATE
 from moshi_speaker.errors import DeviceError
 
 Direction = Literal["input", "output"]
+
+USUAL_RATES = (48_000, 44_100, 16_000, 8_000)
+"""Hertz; tried where a device takes neither our rate nor the one that it says is its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,26 @@ class AudioDevice:
     """The system plays here unless told otherwise."""
     rate: int
     """The device's own sample rate, in hertz."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamForm:
+    """How a device takes or gives its samples; channels are interleaved."""
+
+    rate: int
+    """Hertz."""
+    channels: int
+    integers: bool = False
+    """Samples of 16 bits in place of float32."""
+
+
+def forms(device: AudioDevice, direction: Direction) -> list[StreamForm]:
+    """What to ask a device for, the best first: our own form, its own rate, then whatever it may take."""
+    able = device.inputs if direction == "input" else device.outputs
+    counts = tuple(dict.fromkeys((1, 2, able)))
+    rates = (device.rate, SAMPLE_RATE, *USUAL_RATES)
+    pairs = dict.fromkeys([(SAMPLE_RATE, 1), *((rate, count) for rate in rates for count in counts)])
+    return [StreamForm(*pair, integers) for integers in (False, True) for pair in pairs]
 
 
 def choose(devices: list[AudioDevice], wanted: str | int | None, direction: Direction) -> AudioDevice:

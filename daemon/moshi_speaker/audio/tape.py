@@ -1,5 +1,6 @@
 """A device with a tape recorder at its loudspeaker."""
 
+from moshi_speaker.audio.defects import Defects
 from moshi_speaker.audio.frames import SAMPLE_RATE, Capture, Device, Lost, Render, Samples
 from moshi_speaker.audio.room import Recording
 
@@ -19,6 +20,11 @@ class Tape:
     def description(self) -> str:
         """That of the device."""
         return self._device.description
+
+    @property
+    def defects(self) -> Defects:
+        """Those of the device."""
+        return self._device.defects
 
     @property
     def played(self) -> Samples:

@@ -79,6 +79,7 @@ class WatchedDevice:
         self._device = device
         self._watch = watch
         self.description = device.description
+        self.defects = device.defects
         self.set_capture = device.set_capture
         self.check = device.check
         self.stop = device.stop

@@ -27,6 +27,7 @@ async def _run(settings: Settings) -> None:
     from moshi_speaker.speaker.daemon import Speaker
     from moshi_speaker.speaker.memory import Memory
     from moshi_speaker.speaker.parts import detector, engine, sound_device, stop_detector
+    from moshi_speaker.speaker.sleep import asleep_s
 
     speaker = Speaker(
         settings,
@@ -36,6 +37,7 @@ async def _run(settings: Settings) -> None:
         time.monotonic,
         stop_detector=stop_detector(settings),
         memory=Memory(settings.speaker.state_dir),
+        asleep=asleep_s,
     )
     stop_on_signals(speaker.stop)
     await speaker.run()

@@ -31,6 +31,7 @@ from moshi_speaker.errors import (
 from moshi_speaker.settings import Settings
 from moshi_speaker.speaker import bounds, tuning
 from moshi_speaker.speaker.ears import Ears
+from moshi_speaker.speaker.heartbeat import AudioHealth, Miss, Part, Signs
 from moshi_speaker.speaker.live import LiveSettings
 from moshi_speaker.speaker.memory import Memory
 from moshi_speaker.speaker.microphone import Microphone
@@ -62,12 +63,14 @@ class Speaker:
         activity: VoiceActivity | None = None,
         stop_detector: Detector | None = None,
         memory: Memory | None = None,
+        asleep: Callable[[], float] = lambda: 0.0,
     ) -> None:
         """What differs between a room of files and a real one comes from outside; ``clock`` in seconds.
 
         ``around_echo`` may put something around the echo canceller; ``activity`` takes the place of the front
         end's own part. ``stop_detector`` hears the stop phrase. Without a ``memory`` nothing is known of an
         earlier life, and nothing kept for a later.
+        ``asleep`` says for how many seconds the machine has slept so far.
         """
         self._settings = settings
         self._live = LiveSettings(settings)
@@ -85,6 +88,8 @@ class Speaker:
         self._tasks = Tasks(self.fail)
         self._mixer = Mixer(self._memory.volume(settings.audio.volume), settings.audio.earcon_volume)
         self._reference = Reference()
+        self._signs = Signs(clock)
+        self._device = device
         self._reporting = Reporting(settings, clock, self.emit)
         self._vitals = Vitals(self._reporting.publish, clock())
         moshi_speech = MoshiSpeech(bounds.voice_bounds(settings))
@@ -98,6 +103,7 @@ class Speaker:
             lost=self._engine_lost,
             tasks=self._tasks,
             vitals=self._vitals,
+            stepped=self._signs.stepped,
         )
         self._microphone = Microphone(
             settings,
@@ -117,6 +123,7 @@ class Speaker:
             emit=self.emit,
             feed=self._voice.feed,
             failed=self.fail,
+            scored=self._signs.scored,
         )
         self._sound = Sound(
             device,
@@ -126,6 +133,10 @@ class Speaker:
             emit=self.emit,
             tasks=self._tasks,
             capturing=not self._memory.muted,
+            signs=self._signs,
+            hung=self._part_hangs,
+            zero_input_s=settings.audio.zero_input_s,
+            asleep=asleep,
         )
         tuning.take(
             self._live,
@@ -137,6 +148,21 @@ class Speaker:
             detector=detector,
             stop_detector=stop_detector,
             emit=self.emit,
+        )
+
+    @property
+    def audio_health(self) -> AudioHealth:
+        """How the sound fares now."""
+        defects = self._device.defects
+        return AudioHealth(
+            ages=self._signs.ages(self._clock()),
+            reopenings=self._sound.reopenings,
+            overflows=defects.overflows,
+            underflows=defects.underflows,
+            gaps=self._ears.gaps,
+            dropped_blocks=self._ears.dropped_blocks,
+            bad_samples=defects.bad_samples,
+            clipped_samples=defects.clipped_samples,
         )
 
     async def run(self) -> None:
@@ -240,11 +266,13 @@ class Speaker:
         match effect:
             case ev.StartSession(session, since):
                 self._voice.begin(session)
+                self._signs.talk(True)
                 self._ears.open(since)
             case ev.StopSession():
                 self._ears.close()
                 self._voice.end()
                 self._tasks.spawn(self._microphone.keep(), "remembering of the room")
+                self._signs.talk(False)
             case ev.RestartEngine(delay_s):
                 self._voice.start(delay_s)
             case ev.ReopenDevice(delay_s):
@@ -292,6 +320,15 @@ class Speaker:
         if fatal and never_ready:
             self.fail(error)
         self.emit(ev.EngineLost(str(error), fatal, "too_slow" if too_slow else "engine"))
+
+    def _part_hangs(self, miss: Miss) -> None:
+        """The engine is restarted; a thread that hangs cannot be ended, so the process is."""
+        message = f"{miss.part} has stood still for {miss.age_s:.0f} s"
+        if miss.part is Part.ENGINE:
+            self.emit(ev.EngineLost(message))
+            return
+        log.critical("%s", message)
+        os._exit(SpeakerError.exit_code)
 
     def _give_up(self, message: str) -> None:
         """A part hangs so that not even an orderly stop is possible: only the end of the process helps."""

@@ -46,10 +46,12 @@ class Ears:
         emit: Emit,
         feed: Callable[[Samples], None],
         failed: Callable[[BaseException], None],
+        scored: Callable[[], None] = lambda: None,
     ) -> None:
         """``emit``, ``feed`` and ``failed`` are called in the event loop, which must be running.
 
         ``stop_detector`` listens in talks only. Without ``hearing`` it is deaf until ``set_hearing``.
+        ``scored`` is called on the front end's thread after each chunk for the wake word.
         """
         self._loop = asyncio.get_running_loop()
         self._detector = detector
@@ -59,6 +61,7 @@ class Ears:
         self._stop_word_is_fresh = False
         self._emit = emit
         self._feed = feed
+        self._scored = scored
         self._recent: deque[HeardFrame] = deque(maxlen=round(MEMORY_SECONDS / FRAME_SECONDS))
         self._open = False
         self._hearing = hearing
@@ -78,6 +81,16 @@ class Ears:
     def capture(self) -> Capture:
         """Where the device brings its blocks."""
         return self._front_end.capture
+
+    @property
+    def gaps(self) -> int:
+        """How often captured time was missing."""
+        return self._front_end.gaps
+
+    @property
+    def dropped_blocks(self) -> int:
+        """Captured blocks lost because the front end was too slow."""
+        return self._front_end.dropped_blocks
 
     @property
     def last_frame_at(self) -> float | None:
@@ -166,6 +179,10 @@ class Ears:
         self._from_thread(self._hear, frame)
 
     def _hear_chunk(self, chunk: NDArray[np.int16], at_end: float, guarded: bool) -> None:
+        self._listen_for_word(chunk, at_end, guarded)
+        self._scored()
+
+    def _listen_for_word(self, chunk: NDArray[np.int16], at_end: float, guarded: bool) -> None:
         self._listen_for_stop(chunk, at_end)
         if self._detector is None:
             return

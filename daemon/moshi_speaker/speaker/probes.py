@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 
 from moshi_speaker.audio.activity import SileroActivity, VoiceActivity
+from moshi_speaker.audio.defects import Defects
 from moshi_speaker.audio.echo import Cleaned, EchoCanceller, NoEchoCanceller
 from moshi_speaker.audio.frames import SAMPLE_RATE, Capture, Device, Lost, Render, Samples
 from moshi_speaker.engine.interface import AnsweredFrame, EngineInfo, Status, realtime_factor
@@ -29,6 +30,11 @@ class TracedDevice:
     def description(self) -> str:
         """That of the device."""
         return self._device.description
+
+    @property
+    def defects(self) -> Defects:
+        """Those of the device."""
+        return self._device.defects
 
     def start(self, capture: Capture, render: Render, lost: Lost, *, capturing: bool = True) -> None:
         """Open the device."""

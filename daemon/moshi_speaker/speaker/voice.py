@@ -44,8 +44,11 @@ class Voice:
         lost: Callable[[SpeakerError], None],
         tasks: Tasks,
         vitals: Vitals,
+        stepped: Callable[[], None] = lambda: None,
     ) -> None:
-        """``speech`` judges when Moshi speaks; ``lost`` hears why an engine could not start, or ended."""
+        """``speech`` judges when Moshi speaks; ``lost`` hears why an engine could not start, or ended;
+        ``stepped`` hears of each answer.
+        """
         self._make_engine = make_engine
         self._mixer = mixer
         self._lag_timeout_s = lag_timeout_s
@@ -56,6 +59,7 @@ class Voice:
         self._lost = lost
         self._tasks = tasks
         self._vitals = vitals
+        self._stepped = stepped
         self._engine: Engine | None = None
         self._running: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -138,6 +142,7 @@ class Voice:
         if answer.session != self._session:
             return
         now = self._clock()
+        self._stepped()
         self._vitals.answered(answer)
         if answer.audio is not None:
             self._play(answer.audio, not answer.silent, now)
