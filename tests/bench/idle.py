@@ -63,14 +63,15 @@ class IdleFigures:
 def measure(seconds: float, room: str = "silence", *, own_broker: bool = False) -> IdleFigures:
     """Run a speaker and watch it for ``seconds``; with its own broker, or over mosquitto. Linux only."""
     mqtt: Section = {"host": None, "port": 0} if own_broker else {}
-    with tempfile.TemporaryDirectory(prefix="idle-") as name, open_soundcard() as card:
+    audio: Section = {"zero_input_s": 0.0}
+    with tempfile.TemporaryDirectory(prefix="idle-") as name, open_soundcard(hum=room != "silence") as card:
         folder = Path(name)
         write_checkpoint(folder / "model", Recipe(quantization=Q8))
         broker = Mosquitto(folder)
         broker.start()
         try:
             house = Room(folder, card, broker.port, folder / "model")
-            with _sounding(card, folder, room), house.speaker(mqtt=mqtt) as speaker:
+            with _sounding(card, folder, room), house.speaker(mqtt=mqtt, audio=audio) as speaker:
                 speaker.program.stderr.expect("state idle")
                 time.sleep(SETTLE_S)
                 engine = speaker.program.engine

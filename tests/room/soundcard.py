@@ -1,7 +1,8 @@
 """A sound card without a sound card: a private PulseAudio with a virtual microphone and loudspeaker.
 
 What is played into the sink ``mic_in`` is heard at the source ``mic``; what a program plays arrives in the
-sink ``speaker``, whose monitor can be recorded. Needs PulseAudio, its utilities, and ALSA's pulse plugin.
+sink ``speaker``, whose monitor can be recorded. A faint hum keeps the microphone alive, as in a real room:
+nobody takes digital silence for a room. Needs PulseAudio, its utilities, and ALSA's pulse plugin.
 """
 
 import os
@@ -11,9 +12,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,24 +21,31 @@ import pytest
 from numpy.typing import NDArray
 
 RATE = 24_000
+HUM_HZ = 50
+HUM_DB = -66
+"""Loudness of the hum, relative to full scale."""
 _MODULES = (
     "module-native-protocol-unix auth-anonymous=1 socket={folder}/socket",
     "module-null-sink sink_name=mic_in rate=24000 channels=1 norewinds=1",
     "module-null-sink sink_name=speaker rate=24000 channels=1 norewinds=1",
-    "module-virtual-source source_name=mic master=mic_in.monitor",
 )
+_FORM = ("rate=24000", "channels=1", "norewinds=1")
 _LATENCY_MSEC = "150"
 """With 40 ms, playback through ALSA's pulse plugin stalled for good on a machine that was busy."""
 _ALSA = "pcm.!default { type pulse }\nctl.!default { type pulse }\n"
 
 
-@dataclass(frozen=True)
 class SoundCard:
     """The virtual sound card and the environment in which a program finds it."""
 
-    folder: Path
-    pid: int
-    """Process id of the server."""
+    def __init__(self, folder: Path, *, hum: bool = True) -> None:
+        """The server is not yet started; it keeps its files in ``folder``."""
+        self.folder = folder
+        self.pid = 0
+        """Process id of the server."""
+        self._hum = hum
+        self._microphones: dict[str, str] = {}
+        """Module of each one."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -51,11 +58,54 @@ class SoundCard:
             "ALSA_CONFIG_PATH": f"{self.folder}/asound.conf",
         }
 
-    def speak(self, path: Path) -> None:
+    def start(self) -> None:
+        """Start the server, at first or again; programs find it where it was."""
+        command = ["pulseaudio", "-n", "--daemonize=yes", "--exit-idle-time=-1", "--use-pid-file=yes"]
+        command += ["--log-level=error", f"--log-target=file:{self.folder}/log", "--disable-shm=yes"]
+        for module in _MODULES:
+            command += ["--load", module.format(folder=self.folder)]
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("PULSE_", "ALSA_", "DBUS_"))}
+        environment |= {"HOME": str(self.folder), "XDG_RUNTIME_DIR": str(self.folder)}
+        subprocess.run(command, env=environment, check=True, timeout=20, stderr=subprocess.DEVNULL)
+        self.pid = int((self.folder / "pulse" / "pid").read_text())
+        self._control("set-default-sink", "speaker")
+        self._sound_of_the_room("mic_in")
+        self.plug("mic")
+        self.prefer("mic")
+
+    def plug(self, microphone: str) -> None:
+        """Connect the microphone ``mic``, or another one, at which nothing is heard but the hum."""
+        master = "mic_in"
+        if microphone != "mic":
+            master = f"{microphone}_in"
+            self._control("load-module", "module-null-sink", f"sink_name={master}", *_FORM)
+            self._sound_of_the_room(master)
+        arguments = (f"source_name={microphone}", f"master={master}.monitor")
+        self._microphones[microphone] = self._control("load-module", "module-virtual-source", *arguments)
+
+    def unplug(self, microphone: str) -> None:
+        """Disconnect a microphone: the server gives those who listened to it another source."""
+        self._control("unload-module", self._microphones.pop(microphone))
+
+    def prefer(self, microphone: str) -> None:
+        """Make it the default."""
+        self._control("set-default-source", microphone)
+
+    def speak(self, path: Path, microphone: str = "mic") -> None:
         """Play a WAV file into the microphone and wait until it is over."""
-        subprocess.run(
-            ["paplay", "--device=mic_in", str(path)], env=self._whole_environment(), check=True, timeout=60
-        )
+        command = ["paplay", f"--device={microphone}_in", str(path)]
+        subprocess.run(command, env=self._whole_environment(), check=True, timeout=60)
+
+    @contextmanager
+    def speaking(self, path: Path) -> Iterator[None]:
+        """Play a WAV file into the microphone meanwhile, as far as the server plays it."""
+        command = ["paplay", "--device=mic_in", str(path)]
+        player = subprocess.Popen(command, env=self._whole_environment(), stderr=subprocess.DEVNULL)
+        try:
+            yield
+        finally:
+            player.terminate()
+            player.wait(timeout=10)
 
     @contextmanager
     def recording(self, path: Path) -> Iterator[None]:
@@ -77,9 +127,33 @@ class SoundCard:
                 recorder.send_signal(signal.SIGTERM)
                 recorder.wait(timeout=10)
 
-    def unplug(self) -> None:
+    def crash(self) -> None:
         """Kill the server: every program loses its sound card."""
-        os.kill(self.pid, signal.SIGKILL)
+        self._microphones.clear()
+        _end(self.pid, (signal.SIGKILL,))
+
+    def stop(self) -> None:
+        """End the server."""
+        _end(self.pid, (signal.SIGTERM, signal.SIGKILL))
+
+    def _sound_of_the_room(self, sink: str) -> None:
+        if not self._hum:
+            return
+        module = self._control("load-module", "module-sine", f"sink={sink}", f"frequency={HUM_HZ}")
+        inputs = self._control("list", "sink-inputs").split("Sink Input #")
+        (hum,) = [text.split(maxsplit=1)[0] for text in inputs if f"Owner Module: {module}\n" in text]
+        self._control("set-sink-input-volume", hum, f"{HUM_DB}dB")
+
+    def _control(self, *command: str) -> str:
+        found = subprocess.run(
+            ["pactl", *command],
+            env=self._whole_environment() | {"LC_ALL": "C"},
+            check=True,
+            timeout=20,
+            capture_output=True,
+            text=True,
+        )
+        return found.stdout.strip()
 
     def _whole_environment(self) -> dict[str, str]:
         return os.environ | self.environment
@@ -103,7 +177,7 @@ def require() -> None:
 
 
 @contextmanager
-def open_soundcard() -> Iterator[SoundCard]:
+def open_soundcard(*, hum: bool = True) -> Iterator[SoundCard]:
     """Start the server in a folder of its own; it and everything it left are gone afterwards."""
     require()
     with tempfile.TemporaryDirectory(prefix="soundcard-") as name:
@@ -111,33 +185,23 @@ def open_soundcard() -> Iterator[SoundCard]:
         (folder / "asound.conf").write_text(
             f"{'</usr/share/alsa/alsa.conf>' if Path('/usr/share/alsa/alsa.conf').exists() else ''}\n{_ALSA}"
         )
-        card = SoundCard(folder, pid=0)
-        command = ["pulseaudio", "-n", "--daemonize=yes", "--exit-idle-time=-1", "--use-pid-file=yes"]
-        command += ["--log-level=error", f"--log-target=file:{folder}/log", "--disable-shm=yes"]
-        for module in _MODULES:
-            command += ["--load", module.format(folder=folder)]
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(("PULSE_", "ALSA_", "DBUS_"))}
-        environment |= {"HOME": name, "XDG_RUNTIME_DIR": name}
-        subprocess.run(command, env=environment, check=True, timeout=20, stderr=subprocess.DEVNULL)
-        pid = int((folder / "pulse" / "pid").read_text())
-        card = SoundCard(folder, pid)
+        card = SoundCard(folder, hum=hum)
         try:
-            for kind, device in (("sink", "speaker"), ("source", "mic")):
-                subprocess.run(
-                    ["pactl", f"set-default-{kind}", device], env=os.environ | card.environment, check=True
-                )
+            card.start()
             yield card
         finally:
-            _end(pid)
+            card.stop()
 
 
-def _end(pid: int) -> None:
+def _end(pid: int, orders: Sequence[signal.Signals]) -> None:
+    if not pid:
+        return
     try:
         handle = os.pidfd_open(pid)
     except ProcessLookupError:
         return
     try:
-        for order in (signal.SIGTERM, signal.SIGKILL):
+        for order in orders:
             signal.pidfd_send_signal(handle, order)
             if select.select([handle], [], [], 5)[0]:
                 return

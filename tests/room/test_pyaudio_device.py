@@ -1,5 +1,6 @@
 """The real PyAudio device on a virtual sound card."""
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -132,16 +133,17 @@ def test_a_stream_that_calls_back_no_more_is_lost_once(device: PyAudioDevice, pe
     assert not person.lost
     device.check(time.monotonic() + STALL_SECONDS + 1)
     device.check(time.monotonic() + STALL_SECONDS + 2)
-    assert person.lost == ["default: the sound device went away"]
+    assert len(person.lost) == 1
+    assert re.fullmatch(r"the microphone 'default' has delivered nothing for [34]\.\d s", person.lost[0])
 
 
 def test_an_unplugged_sound_card_is_lost_and_cannot_be_opened_again(
     plugged: SoundCard, device: PyAudioDevice, person: Person
 ) -> None:
     assert person.hears.wait(WAIT_S)
-    plugged.unplug()
+    plugged.crash()
     look_until(device, lambda: bool(person.lost))
-    assert person.lost == ["default: the sound device went away"]
+    assert person.lost[0] in ("the microphone 'default' went away", "the loudspeaker 'default' went away")
     device.stop()
     device.stop()
     with pytest.raises(DeviceError):
