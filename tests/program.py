@@ -90,6 +90,11 @@ class Program:
         self.stderr = Lines(self._process.stderr)
 
     @property
+    def pid(self) -> int:
+        """Process id of the speaker itself."""
+        return self._process.pid
+
+    @property
     def engine(self) -> int:
         """Process id of its engine."""
         found = [

@@ -82,6 +82,10 @@ class Witness:
         with self._changed:
             return next(heard.payload for heard in reversed(self.heard) if heard.topic == topic)
 
+    def latest_fields(self, topic: str) -> dict[str, Any]:
+        """The same, as JSON."""
+        return Heard(topic, self.latest(topic)).fields
+
     def __str__(self) -> str:
         return "\n".join(f"{heard.topic:24} {heard.payload}" for heard in self.heard)
 

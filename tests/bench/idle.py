@@ -75,8 +75,7 @@ def measure(seconds: float, room: str = "silence", *, own_broker: bool = False) 
                 speaker.program.stderr.expect("state idle")
                 time.sleep(SETTLE_S)
                 engine = speaker.program.engine
-                (pid,) = set(speaker.program.family) - {engine}
-                return _watch(pid, engine, room, seconds)
+                return _watch(speaker.program.pid, engine, room, seconds)
         finally:
             broker.kill()
 

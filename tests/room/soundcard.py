@@ -97,9 +97,9 @@ class SoundCard:
         subprocess.run(command, env=self._whole_environment(), check=True, timeout=60)
 
     @contextmanager
-    def speaking(self, path: Path) -> Iterator[None]:
+    def speaking(self, path: Path, microphone: str = "mic") -> Iterator[None]:
         """Play a WAV file into the microphone meanwhile, as far as the server plays it."""
-        command = ["paplay", "--device=mic_in", str(path)]
+        command = ["paplay", f"--device={microphone}_in", str(path)]
         player = subprocess.Popen(command, env=self._whole_environment(), stderr=subprocess.DEVNULL)
         try:
             yield
@@ -127,10 +127,17 @@ class SoundCard:
                 recorder.send_signal(signal.SIGTERM)
                 recorder.wait(timeout=10)
 
+    def streams(self, pid: int) -> int:
+        """How many streams a process has at the server, in both directions."""
+        lists = [self._control("list", kind) for kind in ("sink-inputs", "source-outputs")]
+        return sum(text.count(f'application.process.id = "{pid}"') for text in lists)
+
     def crash(self) -> None:
         """Kill the server: every program loses its sound card."""
         self._microphones.clear()
         _end(self.pid, (signal.SIGKILL,))
+        # Where nobody collects dead processes, the next server would believe that this one lives.
+        (self.folder / "pulse" / "pid").unlink(missing_ok=True)
 
     def stop(self) -> None:
         """End the server."""
