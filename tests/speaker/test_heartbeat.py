@@ -30,7 +30,6 @@ class Clock:
     [
         ({"captured_s": STALL_S + 0.1}, Part.MICROPHONE),
         ({"played_s": STALL_S + 0.1}, Part.LOUDSPEAKER),
-        ({"sounding_s": ZEROS_S + 0.1}, Part.SILENCE),
         ({"scored_s": HANG_S + 0.1}, Part.FRONT_END),
         ({"stepped_s": HANG_S + 0.1}, Part.ENGINE),
     ],
@@ -40,6 +39,15 @@ def test_each_part_has_its_deadline(late: dict[str, float], part: Part) -> None:
     (age,) = late.values()
     assert missed(ages, ZEROS_S) == Miss(part, age)
     assert missed(replace(ages, **dict.fromkeys(late, age - 0.2)), ZEROS_S) is None
+
+
+def test_zeros_are_counted_as_long_as_they_come() -> None:
+    zeros = replace(WELL, captured_s=0.5, sounding_s=0.5 + ZEROS_S + 0.1)
+    miss = missed(zeros, ZEROS_S)
+    assert miss is not None
+    assert miss.part is Part.SILENCE
+    assert miss.age_s == pytest.approx(ZEROS_S + 0.1)
+    assert missed(replace(WELL, captured_s=4.0, sounding_s=4.0), ZEROS_S) is None
 
 
 def test_the_cause_comes_before_what_follows_from_it() -> None:

@@ -224,6 +224,17 @@ async def test_a_direction_that_stands_still_is_opened_again(
         await there.until(is_restored)
 
 
+async def test_a_microphone_that_gives_nothing_after_it_was_opened_again_is_no_silent_one() -> None:
+    async with house() as there:
+        there.device.vanish()
+        await there.until(is_lost)
+        there.captures = False
+        lost = await there.until(is_lost)
+        assert lost == DeviceLost("the microphone delivers nothing: a device of the tests")
+        there.captures = True
+        await there.until(is_restored)
+
+
 async def test_after_a_sleep_of_the_machine_the_device_is_opened_again() -> None:
     async with house() as there:
         there.slept_s = 120.0

@@ -88,7 +88,7 @@ class ReportProblem:
     """Say that something is wrong, or (with no code) that all is well again."""
 
     code: str
-    """``engine``, ``too_slow``, ``device``, ``microphone_silent`` or the empty string."""
+    """``engine``, ``too_slow``, ``device``, ``microphone_silent``, ``front_end`` or the empty string."""
     message: str
     at: float
 

@@ -44,6 +44,8 @@ from moshi_speaker.wake.detector import Detector
 
 CLOSE_S = 2.5
 """Seconds for engine and device to close; with the broker's farewell the whole stop stays below 5 s."""
+LAST_WORDS_S = 0.5
+"""Seconds for the house to hear why the process ends at once."""
 
 log = logging.getLogger(__name__)
 
@@ -327,8 +329,8 @@ class Speaker:
         if miss.part is Part.ENGINE:
             self.emit(ev.EngineLost(message))
             return
-        log.critical("%s", message)
-        os._exit(SpeakerError.exit_code)
+        self._reporting.report(ev.ReportProblem("front_end", message, self._clock()))
+        self._loop.call_later(LAST_WORDS_S, os._exit, SpeakerError.exit_code)
 
     def _give_up(self, message: str) -> None:
         """A part hangs so that not even an orderly stop is possible: only the end of the process helps."""

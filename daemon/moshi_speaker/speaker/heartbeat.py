@@ -35,7 +35,7 @@ class Ages:
     captured_s: float | None
     """A block of the microphone; not due while it is off."""
     sounding_s: float | None
-    """A sample of the microphone that was not zero."""
+    """A sample of the microphone that was not zero. Zeros count as long as they come, not what does not."""
     scored_s: float | None
     """A chunk that went to the wake word's detector (or past it, if nobody listens for a word)."""
     stepped_s: float | None
@@ -79,10 +79,13 @@ def missed(ages: Ages, zero_input_s: float) -> Miss | None:
 
     ``zero_input_s``: seconds of zeros after which the microphone counts as silent; 0 for never.
     """
+    zeros_s = None
+    if ages.captured_s is not None and ages.sounding_s is not None:
+        zeros_s = ages.sounding_s - ages.captured_s
     deadlines = (
         (Part.MICROPHONE, ages.captured_s, STALL_S),
         (Part.LOUDSPEAKER, ages.played_s, STALL_S),
-        (Part.SILENCE, ages.sounding_s, zero_input_s or float("inf")),
+        (Part.SILENCE, zeros_s, zero_input_s or float("inf")),
         (Part.FRONT_END, ages.scored_s, HANG_S),
         (Part.ENGINE, ages.stepped_s, HANG_S),
     )

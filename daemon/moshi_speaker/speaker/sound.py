@@ -145,8 +145,8 @@ class Sound:
                 self._gone(f"the machine slept for {slept - slept_before:.0f} s")
             elif now - before > LATE_S:
                 log.info("the speaker stood still for %.1f s", now - before)
-                self._signs.restart(capturing=self._capturing)
                 since = now
+                self._forgive()
             else:
                 self._judge(now)
             if check is None or check.done():
@@ -159,7 +159,8 @@ class Sound:
                 raise SpeakerError(f"the sound system has not answered for {now - since:.0f} s")
 
     def _judge(self, now: float) -> None:
-        if self._reopening is not None and not self._reopening.done():
+        opening = self._reopening is not None and not self._reopening.done()
+        if opening or not self._open:
             return
         miss = missed(self._signs.ages(now), self._zero_input_s)
         if miss is None:
@@ -169,8 +170,13 @@ class Sound:
         elif miss.part in (Part.MICROPHONE, Part.LOUDSPEAKER):
             self._gone(f"{miss.part} has stood still for {miss.age_s:.1f} s: {self._device.description}")
         else:
-            self._signs.restart(capturing=self._capturing)
+            self._forgive()
             self._hung(miss)
+
+    def _forgive(self) -> None:
+        """Every deadline begins anew."""
+        if self._open:
+            self._signs.restart(capturing=self._capturing)
 
     def _gone(self, message: str) -> None:
         if self._open:
@@ -184,6 +190,14 @@ class Sound:
         remedy = _ALLOWED if sys.platform == "darwin" else _CONNECTED
         message = f"the microphone gives nothing but zeros: {self._device.description}; {remedy}"
         self._emit(DeviceLost(message, SILENT))
+
+    def _still_deaf(self) -> None:
+        """It was opened again, and gave nothing or zeros since."""
+        came = missed(self._signs.ages(self._clock()), self._zero_input_s / 2)
+        if came is not None and came.part is Part.SILENCE:
+            self._fell_silent()
+        else:
+            self._gone(f"the microphone delivers nothing: {self._device.description}")
 
     # --- Opening ---
 
@@ -203,10 +217,10 @@ class Sound:
                 return
             self.reopenings += 1
             if self._zero_input_s and not await self._sounds_within(self._zero_input_s):
-                self._fell_silent()
+                self._still_deaf()
                 return
         self._silent = False
-        self._signs.restart(capturing=self._capturing)
+        self._forgive()
         log.info("sound again: %s", self._device.description)
         self._emit(DeviceRestored())
 
@@ -236,8 +250,7 @@ class Sound:
 
     async def _switch(self, on: bool) -> None:
         await self._call(lambda: self._device.set_capture(on))
-        if self._open:
-            self._signs.restart(capturing=self._capturing)
+        self._forgive()
 
     async def _call(self, function: Callable[[], None]) -> None:
         await self._loop.run_in_executor(self._thread, function)
