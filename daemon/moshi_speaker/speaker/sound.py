@@ -156,7 +156,10 @@ class Sound:
                     "look at the sound device",
                 )
             elif now - since > UNRESPONSIVE_S:
-                raise SpeakerError(f"the sound system has not answered for {now - since:.0f} s")
+                raise SpeakerError(
+                    f"the sound system has not answered for {now - since:.0f} s",
+                    remedy="restart the sound server, or connect the device again",
+                )
 
     def _judge(self, now: float) -> None:
         opening = self._reopening is not None and not self._reopening.done()
