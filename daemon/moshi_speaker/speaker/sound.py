@@ -5,6 +5,7 @@ import logging
 import random
 import sys
 from collections.abc import Callable
+from functools import partial
 
 from moshi_speaker.audio.frames import Capture, Device, Render, Samples
 from moshi_speaker.errors import DeviceError, SpeakerError
@@ -136,7 +137,7 @@ class Sound:
     async def _watch(self, looked: float, slept: float) -> None:
         """``looked`` is when, and ``slept`` how much the machine had slept, at the begin."""
         check: asyncio.Task[None] | None = None
-        since = looked
+        asked = looked
         while True:
             await asyncio.sleep(HEARTBEAT_S)
             now, before, slept_before = self._clock(), looked, slept
@@ -145,19 +146,17 @@ class Sound:
                 self._gone(f"the machine slept for {slept - slept_before:.0f} s")
             elif now - before > LATE_S:
                 log.info("the speaker stood still for %.1f s", now - before)
-                since = now
+                asked = now
                 self._forgive()
             else:
                 self._judge(now)
             if check is None or check.done():
-                since = now
-                check = self._tasks.spawn(
-                    self._call(lambda now=now: self._device.check(now)),  # type: ignore[misc]
-                    "look at the sound device",
-                )
-            elif now - since > UNRESPONSIVE_S:
+                asked = now
+                work = self._call(partial(self._device.check, now))
+                check = self._tasks.spawn(work, "look at the sound device")
+            elif now - asked > UNRESPONSIVE_S:
                 raise SpeakerError(
-                    f"the sound system has not answered for {now - since:.0f} s",
+                    f"the sound system has not answered for {now - asked:.0f} s",
                     remedy="restart the sound server, or connect the device again",
                 )
 
