@@ -139,6 +139,14 @@ class SoundCard:
         # Where nobody collects dead processes, the next server would believe that this one lives.
         (self.folder / "pulse" / "pid").unlink(missing_ok=True)
 
+    def freeze(self) -> None:
+        """Let the server stand still, as one does that hangs."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on. May be called twice."""
+        os.kill(self.pid, signal.SIGCONT)
+
     def stop(self) -> None:
         """End the server."""
         _end(self.pid, (signal.SIGTERM, signal.SIGKILL))

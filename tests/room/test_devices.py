@@ -9,7 +9,7 @@ from tests.room.upheavals import HEARS_AGAIN_S, UPHEAVALS, Load, load_of
 
 ROUNDS = 2
 """The benchmark ``python -m tests.bench.devices`` makes twenty."""
-CODES = {"replug": "microphone_silent", "restart": "device", "default": None}
+CODES = {"replug": "microphone_silent", "restart": "device", "freeze": "device", "default": None}
 """What the house is told. A stream whose microphone is gone is moved to one that gives zeros."""
 
 

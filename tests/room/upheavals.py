@@ -64,6 +64,17 @@ def restart(room: Room, speaker: Speaker) -> Round:
     return _hear_again(room, speaker, "mic", told_s, code)
 
 
+def freeze(room: Room, speaker: Speaker) -> Round:
+    """The sound server hangs, and goes on once the house knows."""
+    with _mid_sentence(room.card):
+        room.card.freeze()
+        try:
+            told_s, code = _told(speaker)
+        finally:
+            room.card.thaw()
+    return _hear_again(room, speaker, "mic", told_s, code)
+
+
 def change_default(room: Room, speaker: Speaker) -> Round:
     """Another microphone becomes the system's default, and afterwards the first one again."""
     room.card.plug(SPARE)
@@ -79,6 +90,7 @@ def change_default(room: Room, speaker: Speaker) -> Round:
 UPHEAVALS: dict[str, Callable[[Room, Speaker], Round]] = {
     "replug": replug,
     "restart": restart,
+    "freeze": freeze,
     "default": change_default,
 }
 """All of them by their names."""
