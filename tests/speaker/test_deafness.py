@@ -10,9 +10,11 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
+from moshi_speaker import events as ev
 from moshi_speaker.audio.frames import FRAME_SAMPLES, Samples
 from moshi_speaker.settings import Settings
 from moshi_speaker.speaker import daemon, heartbeat, sound
+from moshi_speaker.wake.detector import WakeChunk
 from tests.speaker.fakes import PATIENCE_S
 from tests.speaker.stage import Stage, numbered, on_stage
 from tests.speaker.witness import Witness
@@ -103,13 +105,13 @@ async def test_a_front_end_that_hangs_ends_the_process_and_says_why(
     monkeypatch.setattr(os, "_exit", codes.append)
     async with Witness(settings) as witness, on_stage(settings) as stage:
         await witness.until("state", "idle")
-        score = stage.wake.score
+        scores = stage.wake.scores
 
-        def hang(chunk: object) -> float:
+        def hang(chunk: WakeChunk) -> list[float]:
             may_score.wait(PATIENCE_S)
-            return score(chunk)  # type: ignore[arg-type]
+            return scores(chunk)
 
-        monkeypatch.setattr(stage.wake, "score", hang)
+        monkeypatch.setattr(stage.wake, "scores", hang)
         monkeypatch.setattr(heartbeat, "HANG_S", 0.2)
         with hearing(stage, numbered(0)):
             problem = await witness.json("problem/attributes", code="front_end")
@@ -144,3 +146,12 @@ async def test_its_health_tells_of_ages_and_counts(settings: Settings) -> None:
         await witness.until("state", "error")
         await witness.until("state", "idle")
         assert stage.speaker.audio_health.reopenings == 1
+
+
+async def test_zeros_may_be_allowed_in_mid_life(strict: Settings) -> None:
+    async with Witness(strict) as witness, on_stage(strict) as stage:
+        await witness.until("state", "idle")
+        stage.speaker._perform(ev.ChangeSetting("audio.zero_input_s", 0.0))
+        with hearing(stage, ZEROS):
+            await asyncio.sleep(2 * strict.audio.zero_input_s)
+        assert not any(topic == "problem" for topic, _ in await witness.rest())

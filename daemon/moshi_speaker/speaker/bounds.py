@@ -14,6 +14,8 @@ LIMITS = (
     "conversation.goodbye_phrases",
     "conversation.goodbye_pause_s",
     "conversation.background_speech_s",
+    "audio.reopen_delay_s",
+    "audio.reopen_delay_max_s",
 )
 """Settings that the limits of a conversation are made of."""
 SPEECH = ("audio.speech_threshold", "audio.speech_margin_db", "conversation.background_below_db")

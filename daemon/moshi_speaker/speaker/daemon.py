@@ -144,6 +144,7 @@ class Speaker:
             self._live,
             limits=self._renew_limits,
             microphone=self._microphone.change,
+            sound=self._sound,
             user_speech=user_speech,
             moshi_speech=moshi_speech,
             mixer=self._mixer,

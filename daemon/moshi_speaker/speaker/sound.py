@@ -67,7 +67,8 @@ class Sound:
         self._signs = signs
         self._hung = hung
         self._capturing = capturing
-        self._zero_input_s = zero_input_s
+        self.zero_input_s = zero_input_s
+        """Seconds of zeros after which the microphone counts as silent; 0 for never."""
         self._asleep = asleep
         self._loop = asyncio.get_running_loop()
         self._thread = DaemonExecutor("device")
@@ -164,7 +165,7 @@ class Sound:
         opening = self._reopening is not None and not self._reopening.done()
         if opening or not self._open:
             return
-        miss = missed(self._signs.ages(now), self._zero_input_s)
+        miss = missed(self._signs.ages(now), self.zero_input_s)
         if miss is None:
             return
         if miss.part is Part.SILENCE:
@@ -195,7 +196,7 @@ class Sound:
 
     def _still_deaf(self) -> None:
         """It was opened again, and gave nothing or zeros since."""
-        came = missed(self._signs.ages(self._clock()), self._zero_input_s / 2)
+        came = missed(self._signs.ages(self._clock()), self.zero_input_s / 2)
         if came is not None and came.part is Part.SILENCE:
             self._fell_silent()
         else:
@@ -218,7 +219,7 @@ class Sound:
                 self._emit(DeviceLost(str(error)))
                 return
             self.reopenings += 1
-            if self._zero_input_s and not await self._sounds_within(self._zero_input_s):
+            if self.zero_input_s and not await self._sounds_within(self.zero_input_s):
                 self._still_deaf()
                 return
         self._silent = False

@@ -8,6 +8,7 @@ from moshi_speaker.events import Event, VolumeRequested
 from moshi_speaker.settings import Settings
 from moshi_speaker.speaker import bounds
 from moshi_speaker.speaker.live import Apply, LiveSettings
+from moshi_speaker.speaker.sound import Sound
 from moshi_speaker.wake.detector import Detector
 from moshi_speaker.wake.policy import WakePolicy
 
@@ -17,6 +18,7 @@ def take(
     *,
     limits: Apply,
     microphone: Apply,
+    sound: Sound,
     user_speech: UserSpeech,
     moshi_speech: MoshiSpeech,
     mixer: Mixer,
@@ -34,6 +36,9 @@ def take(
     def renew_earcons(settings: Settings) -> None:
         mixer.earcon_volume = settings.audio.earcon_volume  # the rest is looked up when one is played
 
+    def renew_zeros(settings: Settings) -> None:
+        sound.zero_input_s = settings.audio.zero_input_s
+
     def renew_wake(settings: Settings) -> None:
         if detector is not None:
             detector.policy = WakePolicy.from_settings(settings.wake)
@@ -46,6 +51,7 @@ def take(
     live.on_change(microphone, *bounds.MICROPHONE)
     live.on_change(renew_voice, *bounds.VOICE)
     live.on_change(renew_earcons, "audio.earcons", "audio.wake_earcon", "audio.earcon_volume")
+    live.on_change(renew_zeros, "audio.zero_input_s")
     live.on_change(renew_wake, *bounds.WAKE)
     live.on_change(renew_stop, *bounds.STOP)
     live.on_change(lambda settings: user_speech.set(bounds.speech_bounds(settings)), *bounds.SPEECH)
