@@ -5,7 +5,9 @@ from typing import get_args
 import pytest
 
 from moshi_speaker.events import (
+    EchoFigures,
     EndReason,
+    HearingFigures,
     Report,
     ReportConversationEnded,
     ReportConversationStarted,
@@ -17,7 +19,9 @@ from moshi_speaker.events import (
     ReportTranscript,
     ReportVolume,
     ReportWake,
+    SoundFigures,
     State,
+    WakeFigures,
 )
 from moshi_speaker.home.payloads import Message, Payloads
 from moshi_speaker.home.topics import Topics
@@ -40,6 +44,11 @@ DIAGNOSTICS = ReportDiagnostics(
     memory_peak_bytes=5_500_000_000,
     memory_cache_bytes=500_000_000,
     started_at=0.5,
+    hearing=HearingFigures(
+        EchoFigures("open", reduction_db=31.25, delay_ms=61.0, drift_ppm=49.8765, residual_dbfs=-58.5),
+        WakeFigures(detections=2, near_misses=1, histogram=(4, 0, 0, 0, 1, 0, 0, 0, 0, 2), last_score=0.01),
+        SoundFigures(1, 2, 3, 4, 5, 6, 7, 0.02, 0.02, 0.08, None, 0.01),
+    ),
 )
 NOTHING_KNOWN = ReportDiagnostics(
     None, None, None, None, None, None, None, None, 0, 0, None, None, None, started_at=0.5
@@ -212,6 +221,33 @@ def test_diagnostics_have_what_home_assistant_shows(payloads: Payloads) -> None:
         "memory": {"active": 5_000_000_000, "peak": 5_500_000_000, "cache": 500_000_000},
         "benchmark": {"frame_ms": 40.0, "rtf": 0.5, "frames_per_s": 25.0},
         "started_at": "2026-01-02T01:00:00.500+00:00",
+        "echo": {
+            "rung": "open",
+            "reduction_db": 31.25,
+            "delay_ms": 61.0,
+            "drift_ppm": 49.877,
+            "residual_dbfs": -58.5,
+        },
+        "wake": {
+            "detections": 2,
+            "near_misses": 1,
+            "histogram": [4, 0, 0, 0, 1, 0, 0, 0, 0, 2],
+            "last_score": 0.01,
+        },
+        "sound": {
+            "reopenings": 1,
+            "overflows": 2,
+            "underflows": 3,
+            "gaps": 4,
+            "dropped_blocks": 5,
+            "bad_samples": 6,
+            "clipped_samples": 7,
+            "captured_s": 0.02,
+            "sounding_s": 0.02,
+            "scored_s": 0.08,
+            "stepped_s": None,
+            "played_s": 0.01,
+        },
     }
 
 
@@ -220,7 +256,7 @@ def test_diagnostics_of_nothing_have_the_same_keys(payloads: Payloads) -> None:
         json.loads(payloads.messages(report)[0].payload) for report in (DIAGNOSTICS, NOTHING_KNOWN)
     )
     assert list(unknown) == list(known)
-    for key in ("frame_latency_ms", "memory", "benchmark"):
+    for key in ("frame_latency_ms", "memory", "benchmark", "echo", "wake", "sound"):
         assert unknown[key] == dict.fromkeys(known[key])
     assert (unknown["model"], unknown["rtf"], unknown["memory_bytes"]) == (None, None, None)
     assert (unknown["backlog"], unknown["dropped_frames"]) == (0, 0)

@@ -27,6 +27,7 @@ from moshi_speaker.events.facts import (
     VolumeRequested,
     WakeDetected,
 )
+from moshi_speaker.events.figures import EchoFigures, HearingFigures, SoundFigures, WakeFigures
 from moshi_speaker.events.orders import (
     ChangeSetting,
     Effect,
@@ -60,6 +61,7 @@ __all__ = [
     "DeviceLost",
     "DeviceRestored",
     "Earcon",
+    "EchoFigures",
     "Effect",
     "EndReason",
     "EngineLagged",
@@ -68,6 +70,7 @@ __all__ = [
     "EngineReady",
     "Event",
     "GiveUp",
+    "HearingFigures",
     "MoshiSpeechEnded",
     "MoshiSpeechStarted",
     "MoshiSpoke",
@@ -90,6 +93,7 @@ __all__ = [
     "SetVolume",
     "SettingRequested",
     "ShutdownRequested",
+    "SoundFigures",
     "SpeakerStarted",
     "StartRequested",
     "StartSession",
@@ -102,4 +106,5 @@ __all__ = [
     "Value",
     "VolumeRequested",
     "WakeDetected",
+    "WakeFigures",
 ]

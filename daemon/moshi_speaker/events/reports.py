@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from moshi_speaker.events.figures import HearingFigures
 from moshi_speaker.events.terms import EndReason, State, Transaction, Value
 
 
@@ -123,6 +124,8 @@ class ReportDiagnostics:
     """Freed, and kept for the next frame."""
     started_at: float
     """When the speaker was started."""
+    hearing: HearingFigures | None = None
+    """How hearing fares."""
 
 
 Report = (

@@ -23,12 +23,12 @@ from moshi_speaker.events import (
     ReportWake,
     Transaction,
 )
+from moshi_speaker.home.figures import Json, hearing
 from moshi_speaker.home.topics import Topics
 
 ONLINE = "online"
 OFFLINE = "offline"
 
-Json = str | int | float | None | list[str] | dict[str, "Json"]
 FRAME_MS = 80.0
 """Milliseconds that one frame lasts."""
 
@@ -199,6 +199,7 @@ class Payloads:
                 },
                 benchmark=_benchmark(report.benchmark_ms),
                 started_at=self._started_at,
+                **hearing(report.hearing),
             ),
         )
 

@@ -31,6 +31,7 @@ from moshi_speaker.errors import (
 from moshi_speaker.settings import Settings
 from moshi_speaker.speaker import bounds, tuning
 from moshi_speaker.speaker.ears import Ears
+from moshi_speaker.speaker.figures import Figures
 from moshi_speaker.speaker.heartbeat import AudioHealth, Miss, Part, Signs
 from moshi_speaker.speaker.live import LiveSettings
 from moshi_speaker.speaker.memory import Memory
@@ -71,8 +72,7 @@ class Speaker:
 
         ``around_echo`` may put something around the echo canceller; ``activity`` takes the place of the front
         end's own part. ``stop_detector`` hears the stop phrase. Without a ``memory`` nothing is known of an
-        earlier life, and nothing kept for a later.
-        ``asleep`` says for how many seconds the machine has slept so far.
+        earlier life, and nothing kept for a later. ``asleep`` says how many seconds the machine has slept.
         """
         self._settings = settings
         self._live = LiveSettings(settings)
@@ -91,7 +91,6 @@ class Speaker:
         self._mixer = Mixer(self._memory.volume(settings.audio.volume), settings.audio.earcon_volume)
         self._reference = Reference()
         self._signs = Signs(clock)
-        self._device = device
         self._reporting = Reporting(settings, clock, self.emit)
         self._vitals = Vitals(self._reporting.publish, clock())
         moshi_speech = MoshiSpeech(bounds.voice_bounds(settings))
@@ -140,6 +139,8 @@ class Speaker:
             zero_input_s=settings.audio.zero_input_s,
             asleep=asleep,
         )
+        self._figures = Figures(device, self._sound, self._ears, self._microphone, detector)
+        self._vitals.hearing = lambda: self._figures.report(self._signs.ages(clock()))
         tuning.take(
             self._live,
             limits=self._renew_limits,
@@ -156,17 +157,7 @@ class Speaker:
     @property
     def audio_health(self) -> AudioHealth:
         """How the sound fares now."""
-        defects = self._device.defects
-        return AudioHealth(
-            ages=self._signs.ages(self._clock()),
-            reopenings=self._sound.reopenings,
-            overflows=defects.overflows,
-            underflows=defects.underflows,
-            gaps=self._ears.gaps,
-            dropped_blocks=self._ears.dropped_blocks,
-            bad_samples=defects.bad_samples,
-            clipped_samples=defects.clipped_samples,
-        )
+        return self._figures.health(self._signs.ages(self._clock()))
 
     async def run(self) -> None:
         """Start, run until asked to stop, stop. Raises what cannot be mended."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from moshi_speaker.engine.interface import AnsweredFrame, Engine, EngineInfo
 from moshi_speaker.engine.meter import Figures, FrameMeter
-from moshi_speaker.events import ReportDiagnostics
+from moshi_speaker.events import HearingFigures, ReportDiagnostics
 
 PERIOD_S = 30.0
 """Seconds between reports; Home Assistant calls a value unknown after some that are missing."""
@@ -16,6 +16,9 @@ log = logging.getLogger(__name__)
 
 class Vitals:
     """Watches engines and talks, and reports; used from the event loop only."""
+
+    hearing: Callable[[], HearingFigures | None] = staticmethod(lambda: None)
+    """How hearing fares, from those who know."""
 
     def __init__(self, publish: Callable[[ReportDiagnostics], None], started_at: float) -> None:
         """``started_at``: when the speaker was started, in seconds of its clock."""
@@ -107,6 +110,7 @@ class Vitals:
             memory_peak_bytes=memory.peak_bytes if memory else None,
             memory_cache_bytes=memory.cache_bytes if memory else None,
             started_at=self._started_at,
+            hearing=self.hearing(),
         )
 
 

@@ -1,0 +1,71 @@
+"""How hearing fares, as the house is told: the echo canceller, the wake words, the devices."""
+
+from moshi_speaker.audio.frames import Device
+from moshi_speaker.events import EchoFigures, HearingFigures, SoundFigures, WakeFigures
+from moshi_speaker.speaker.ears import Ears
+from moshi_speaker.speaker.heartbeat import Ages, AudioHealth
+from moshi_speaker.speaker.microphone import Microphone
+from moshi_speaker.speaker.sound import Sound
+from moshi_speaker.wake.detector import Detector
+
+
+class Figures:
+    """Asks the parts; used from the event loop only."""
+
+    def __init__(
+        self, device: Device, sound: Sound, ears: Ears, microphone: Microphone, detector: Detector | None
+    ) -> None:
+        self._device = device
+        self._sound = sound
+        self._ears = ears
+        self._microphone = microphone
+        self._detector = detector
+
+    def health(self, ages: Ages) -> AudioHealth:
+        """How the sound fares, given the ages of the signs of life."""
+        defects = self._device.defects
+        return AudioHealth(
+            ages=ages,
+            reopenings=self._sound.reopenings,
+            overflows=defects.overflows,
+            underflows=defects.underflows,
+            gaps=self._ears.gaps,
+            dropped_blocks=self._ears.dropped_blocks,
+            bad_samples=defects.bad_samples,
+            clipped_samples=defects.clipped_samples,
+        )
+
+    def report(self, ages: Ages) -> HearingFigures:
+        """All of it."""
+        return HearingFigures(self._echo(), self._wake(), _sound(self.health(ages)))
+
+    def _echo(self) -> EchoFigures | None:
+        rung, state = self._microphone.rung, self._microphone.state
+        if rung is None or state is None:
+            return None
+        return EchoFigures(
+            rung.value, state.reduction_db, state.delay_ms, state.drift_ppm, state.residual_dbfs
+        )
+
+    def _wake(self) -> WakeFigures | None:
+        if self._detector is None:
+            return None
+        words = self._detector.statistics
+        return WakeFigures(words.detections, words.near_misses, words.histogram, words.last_score)
+
+
+def _sound(health: AudioHealth) -> SoundFigures:
+    return SoundFigures(
+        reopenings=health.reopenings,
+        overflows=health.overflows,
+        underflows=health.underflows,
+        gaps=health.gaps,
+        dropped_blocks=health.dropped_blocks,
+        bad_samples=health.bad_samples,
+        clipped_samples=health.clipped_samples,
+        captured_s=health.ages.captured_s,
+        sounding_s=health.ages.sounding_s,
+        scored_s=health.ages.scored_s,
+        stepped_s=health.ages.stepped_s,
+        played_s=health.ages.played_s,
+    )
