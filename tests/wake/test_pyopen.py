@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 
 from moshi_speaker.errors import MissingPartError
 from moshi_speaker.settings import WakeSettings
-from moshi_speaker.wake.detector import CHUNK_SAMPLES, Detection, Detector
+from moshi_speaker.wake.detector import CHUNK_SAMPLES, Detection, Detector, WakeChunk
 from moshi_speaker.wake.policy import WakePolicy
 
 pyopen_wakeword = pytest.importorskip("pyopen_wakeword", reason="pyopen-wakeword has wheels for Linux only")
 
-from moshi_speaker.wake.pyopen import BUNDLED, PyOpenEngine  # noqa: E402 (needs the library)
+from moshi_speaker.wake.features import Features  # noqa: E402 (needs the library)
+from moshi_speaker.wake.pyopen import BUNDLED, PyOpenEngine  # noqa: E402
+from moshi_speaker.wake.tflite import Array  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 PACKAGED = ROOT / "daemon/moshi_speaker/data"
@@ -133,6 +135,82 @@ def test_a_model_file_is_named_after_the_file(tmp_path: Path) -> None:
     detector = detector_of(path)
     (detection,) = detections(detector, read_clip(PACKAGED / "hey_jarvis.wav"))
     assert detection.wake_word == "computer"
+
+
+def test_several_words_score_as_each_alone_and_share_all_but_their_classifiers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clip = read_clip(PACKAGED / "hey_jarvis.wav")
+    chunks = clip[: len(clip) // CHUNK_SAMPLES * CHUNK_SAMPLES].reshape(-1, CHUNK_SAMPLES)
+    alone = [PyOpenEngine([model]) for model in BUNDLED]
+    expected = [[engine.scores(chunk)[0] for engine in alone] for chunk in chunks]
+    together = PyOpenEngine(BUNDLED)
+    assert together.words == BUNDLED
+    fed = 0
+    feed = Features.feed
+
+    def counted(features: Features, chunk: WakeChunk) -> Array:
+        nonlocal fed
+        fed += 1
+        return feed(features, chunk)
+
+    monkeypatch.setattr(Features, "feed", counted)
+    assert [together.scores(chunk) for chunk in chunks] == expected
+    assert fed == len(chunks)
+
+
+def test_a_classifier_that_looks_back_less_gets_the_latest_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Array] = []
+
+    class Short:
+        input_shape = (1, 4, 96)
+
+        def run(self, windows: Array) -> Array:
+            seen.append(windows)
+            return np.zeros(1, np.float32)
+
+        def close(self) -> None:
+            pass
+
+    class Long(Short):
+        input_shape = (1, 28, 96)
+
+    kinds = iter((Short(), Long()))
+    monkeypatch.setattr("moshi_speaker.wake.pyopen._classifier", lambda path: next(kinds))
+    engine = PyOpenEngine(["hey_jarvis", "alexa"])
+    noise = np.random.default_rng(3).integers(-3_000, 3_000, (30, CHUNK_SAMPLES)).astype(np.int16)
+    for chunk in noise:
+        engine.scores(chunk)
+    short, long = seen[-2:]
+    assert (short.shape, long.shape) == ((1, 4, 96), (1, 28, 96))
+    assert short.flags.c_contiguous
+    assert np.array_equal(short, long[:, -4:])
+    assert len(np.unique(long, axis=1)[0]) == 28
+    engine.close()
+
+
+def test_two_words_are_told_apart_and_only_the_right_one_wakes() -> None:
+    detector = detector_of("alexa", "hey_jarvis", "hey_mycroft")
+    (detection,) = detections(detector, read_clip(PACKAGED / "hey_jarvis.wav"))
+    assert detection.wake_word == "hey_jarvis"
+    words = detector.statistics.words
+    assert {name: word.detections for name, word in words.items()} == {
+        "alexa": 0,
+        "hey_jarvis": 1,
+        "hey_mycroft": 0,
+    }
+    assert words["hey_jarvis"].histogram[-1] == 1
+
+
+def test_loud_noise_while_the_gate_is_closed_wakes_nothing() -> None:
+    policy = WakePolicy(threshold=1e-6, patience=1, refractory_s=0.0)
+    detector = Detector(PyOpenEngine(["hey_jarvis"]), policy)
+    noise = np.random.default_rng(4).integers(-32_768, 32_767, (40, CHUNK_SAMPLES)).astype(np.int16)
+    for round_ in range(2):
+        heard = [detector.hear(chunk, round_ * 10.0 + n * CHUNK_S) for n, chunk in enumerate(noise)]
+        assert heard[:16] == [None] * 16
+        assert any(heard), "a threshold that any sound reaches, or nothing would be shown"
+        detector.reset()
 
 
 def test_an_engine_may_be_closed_twice() -> None:
