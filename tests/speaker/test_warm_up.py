@@ -157,7 +157,6 @@ async def test_the_real_model_in_loud_noise_wakes_nobody_while_the_gate_is_close
         breaks(listening)
         starts.append(listening.now)
         await listening.hear(2 * GATE_CHUNKS)
-    listening.ears.stop()
     for begin in starts:
         after = [at - begin for at in listening.woken if at > begin]
         assert after[0] > GATE_CHUNKS * FRAME_SECONDS

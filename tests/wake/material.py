@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from itertools import cycle, product
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -74,10 +74,9 @@ class Call:
 
 def calls(text: str, voices: tuple[str, ...] = VOICES, seed: int = 0) -> list[Call]:
     """The words twice by each voice at each speed, in noise of SNRs that take turns; a seed, a noise."""
-    snrs = cycle(SNRS_DB)
     found = []
     for number, (voice, speed, _) in enumerate(product(voices, SPEEDS, range(2))):
-        snr_db = next(snrs)
+        snr_db = SNRS_DB[(number + seed) % len(SNRS_DB)]
         rng = np.random.default_rng((seed, number))
         speech = np.concatenate(
             (silence(1.6), at_level(spoken(text, voice, speed), SPEECH_DBFS), silence(1.0))
