@@ -203,6 +203,33 @@ def test_a_configuration_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert line.startswith("nowhere.yaml: no such file")
 
 
+# --- Wake words ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "complains"),
+    [
+        (b"\0\1\2\3" * 1_000, "broken, or no TensorFlow Lite model; give an openWakeWord model"),
+        (None, "no such file; correct the path, or use hey_jarvis"),
+    ],
+)
+def test_one_of_several_wake_words_that_is_no_model_is_named(
+    content: bytes | None, complains: str, tmp_path: Path, tiny_model: Path
+) -> None:
+    pytest.importorskip("pyopen_wakeword", reason="pyopen-wakeword has wheels for Linux only")
+    word, path = tmp_path / "computer.tflite", tmp_path / "config.yaml"
+    if content is not None:
+        word.write_bytes(content)
+    path.write_text(
+        f"model: {{source: {tiny_model}}}\n"
+        "speaker: {log_level: warning}\n"
+        "mqtt: {port: 0}\n"
+        "wake: {words: [hey_jarvis, {model: computer.tflite, threshold: 0.6}]}\n"
+    )
+    line = complaint("run", "--config", path, home=tmp_path, code=69)
+    assert f"{word}: {complains}" in line
+
+
 # --- Devices ------------------------------------------------------------------------------------
 
 

@@ -299,6 +299,11 @@ def test_wake_words_are_names_paths_or_groups(tmp_path: Path) -> None:
     assert [word.name for word in settings.wake.words] == ["hey_jarvis", "alexa", "mine", "okay_nabu"]
 
 
+def test_the_setting_of_before_is_led_to_the_present_one(tmp_path: Path) -> None:
+    line = complaint(tmp_path, "wake:\n  model: alexa\n")
+    assert line == "config.yaml:2: unknown setting wake.model; did you mean wake.words?"
+
+
 LIST = "give a list of 1 to 8 such as [hey_jarvis, {model: alexa, threshold: 0.7}]"
 
 

@@ -195,7 +195,12 @@ class WakeSettings(Section):
     """Which library detects it: openwakeword, pyopen_wakeword, or auto for the one that is installed."""
     words: Annotated[
         tuple[WakeWord, ...],
-        Field(min_length=1, max_length=8, examples=["[hey_jarvis, {model: alexa, threshold: 0.7}]"]),
+        Field(
+            min_length=1,
+            max_length=8,
+            examples=["[hey_jarvis, {model: alexa, threshold: 0.7}]"],
+            json_schema_extra={"formerly": "model"},
+        ),
     ] = (WakeWord(model="hey_jarvis"),)
     """Wake words, one to eight: each a bundled model (hey_jarvis, alexa, hey_mycroft, okay_nabu,
     hey_rhasspy) or a path to a .tflite or .onnx file; {model: alexa, threshold: 0.7} gives one a threshold

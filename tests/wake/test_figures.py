@@ -1,4 +1,4 @@
-"""What must hold of the wake word, in reduced form; ``python -m tests.bench.wake_words`` does the whole hour."""
+"""What must hold of the wake word, in short; ``python -m tests.bench.wake_words`` does the whole hour."""
 
 import shutil
 from collections.abc import Iterator
@@ -11,10 +11,10 @@ from moshi_speaker.wake.policy import WakePolicy
 
 pytest.importorskip("pyopen_wakeword", reason="pyopen-wakeword has wheels for Linux only")
 
-from moshi_speaker.wake.pyopen import PyOpenEngine  # noqa: E402 (needs the library)
-from tests.wake.material import PIECE_S, calls, others, pieces, silence, wakes  # noqa: E402
+from moshi_speaker.wake.pyopen import PyOpenEngine
+from tests.wake.material import PIECE_S, calls, others, pieces, silence, wakes
 
-SECONDS_OF_EACH = 60.0
+SECONDS_OF_EACH = 40.0
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_nineteen_of_twenty_calls_wake_it_in_noise_at_10_to_30_db(detector: Dete
 
 
 @pytest.mark.usefixtures("espeak")
-@pytest.mark.parametrize("text", ["hey Jane", "hey Travis", "hey James", "hey Marvin"])
+@pytest.mark.parametrize("text", ["hey Jane", "hey Travis"])
 def test_another_name_does_not_wake_it(text: str, detector: Detector) -> None:
     for number, call in enumerate(calls(text)):
         assert wakes(detector, call.sound, 10.0 * number) == []

@@ -160,6 +160,9 @@ class SettingsReader:
     def _nearest(self, place: Place, schema: Schema) -> Place:
         *above, name = place
         beside = list(schema["properties"])
+        for known, field in schema["properties"].items():
+            if field.get("formerly") == name:
+                return (*above, known)
         if near := difflib.get_close_matches(name, beside, 1):
             return (*above, near[0])
         everywhere = {known[-1]: known for known in self._places(self._schema, ())}
