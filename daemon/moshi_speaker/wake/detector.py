@@ -15,11 +15,11 @@ from moshi_speaker.wake.trigger import GATE_CHUNKS, Peak, Trigger
 CHUNK_SAMPLES = 1_280
 """Samples at 16 kHz in one chunk: 80 ms."""
 CHUNK_SECONDS = 0.08
-JOIN_SECONDS = 0.25
-"""Sound that may be missing between two chunks. A block or two that a busy machine loses costs part of a
-syllable: to close the gate for 1.28 s would lose more words than it saves. After more than this the
-microphone was off, lost or asleep: what was heard before does not belong to what comes, and what comes
-first may be the noise of being switched on."""
+JOIN_SECONDS = 0.5
+"""Sound that may be missing between two chunks, or only be late. A block or two that a busy machine loses
+costs part of a syllable: to close the gate for 1.28 s would lose more words than it saves. After more than
+this the microphone was off, lost or asleep: what was heard before does not belong to what comes, and what
+comes first may be the noise of being switched on."""
 
 WakeChunk = NDArray[np.int16]
 """Sound at 16 kHz, shape (1280,)."""
