@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Callable
 import numpy as np
 import pytest
 
-from moshi_speaker.audio.activity import SpeechGate
 from moshi_speaker.audio.echo import NoEchoCanceller
 from moshi_speaker.audio.frames import FRAME_SAMPLES, FRAME_SECONDS, Samples
+from moshi_speaker.audio.speech import SpeechBounds, UserSpeech
 from moshi_speaker.events import Event, WakeDetected
 from moshi_speaker.speaker.ears import Ears
 from moshi_speaker.wake.detector import Detector, WakeChunk, WakeEngine
@@ -59,8 +59,7 @@ class Listening:
             self.detector,
             Silent(),
             NoEchoCanceller(),
-            SpeechGate(0.5),
-            preroll_s=0.4,
+            UserSpeech(SpeechBounds(threshold=0.5, margin_db=6.0, below_db=20.0)),
             emit=self._happened,
             feed=lambda frame: None,
             failed=self._failed,
@@ -104,16 +103,16 @@ async def listen() -> AsyncIterator[Callable[[WakeEngine, WakePolicy], Listening
 
 def unmuted(listening: Listening) -> None:
     """The microphone goes off, and on again much later."""
-    listening.ears.forget()
+    listening.ears.set_hearing(False)
     listening.now += 60.0
-    listening.ears.forget()
+    listening.ears.set_hearing(True)
 
 
 def muted_for_a_blink(listening: Listening) -> None:
     """Off and on within one block."""
-    listening.ears.forget()
+    listening.ears.set_hearing(False)
     listening.now += 0.02
-    listening.ears.forget()
+    listening.ears.set_hearing(True)
 
 
 def reopened_with_sound_on_the_way(listening: Listening) -> None:
