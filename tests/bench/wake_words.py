@@ -50,9 +50,11 @@ def detector(settings: WakeSettings, *, guarded: bool = False) -> Detector:
     return made
 
 
-def hear_calls(settings: WakeSettings, text: str, voices: tuple[str, ...], *, guarded: bool = False) -> Heard:
+def hear_calls(
+    settings: WakeSettings, text: str, voices: tuple[str, ...], seed: int, *, guarded: bool = False
+) -> Heard:
     """Somebody calls, each time as the first after a start."""
-    heard, near_misses, said = 0, 0, calls(text, voices)
+    heard, near_misses, said = 0, 0, calls(text, voices, seed)
     for call in said:
         one = detector(settings, guarded=guarded)
         heard += bool(wakes(one, call.sound))
@@ -61,13 +63,13 @@ def hear_calls(settings: WakeSettings, text: str, voices: tuple[str, ...], *, gu
     return Heard(heard, near_misses, len(said))
 
 
-def hear_others(settings: WakeSettings, seconds: float) -> dict[str, Heard]:
+def hear_others(settings: WakeSettings, seconds: float, seed: int) -> dict[str, Heard]:
     """So much other sound, as much of each kind; without a pause, but for a new start for each kind."""
     kinds = others()
     found = {}
     for name, kind in kinds.items():
         one, woken, at = detector(settings), 0, 0
-        for piece in pieces(kind, seconds / len(kinds)):
+        for piece in pieces(kind, seconds / len(kinds), seed):
             woken += len(wakes(one, piece, at * PIECE_S))
             at += 1
         wakes(one, silence(1.0), at * PIECE_S)
@@ -96,18 +98,20 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60.0, help="how much other sound")
     parser.add_argument("--threshold", type=float, default=WakeSettings().threshold)
     parser.add_argument("--patience", type=int, default=WakeSettings().patience)
+    parser.add_argument("--seed", type=int, default=0, help="another one, other noise and other pieces")
     options = parser.parse_args()
     settings = WakeSettings(threshold=options.threshold, patience=options.patience)
     console = Console()
     console.print(f"threshold {settings.threshold}, patience {settings.patience}")
     heard = Table("said", "voices", "wakes", "of", "on guard", "near misses")
     for text, voices in ((WORD, VOICES), (WORD, MORE_VOICES), *((word, VOICES) for word in NEAR_WORDS)):
-        open_, guarded = hear_calls(settings, text, voices), hear_calls(settings, text, voices, guarded=True)
+        open_ = hear_calls(settings, text, voices, options.seed)
+        guarded = hear_calls(settings, text, voices, options.seed, guarded=True)
         figures = (len(voices), open_.wakes, open_.sounds, guarded.wakes, open_.near_misses)
         heard.add_row(text, *map(str, figures))
     console.print(heard)
     mistaken = Table("other sound", "minutes", "wakes", "near misses")
-    for kind, found in hear_others(settings, options.minutes * 60.0).items():
+    for kind, found in hear_others(settings, options.minutes * 60.0, options.seed).items():
         minutes = f"{found.sounds * PIECE_S / 60.0:.1f}"
         mistaken.add_row(kind, minutes, str(found.wakes), str(found.near_misses))
     console.print(mistaken)
