@@ -1,4 +1,4 @@
-"""The chain of the microphone: an echo canceller, trusted as far as measured, and a room that is remembered."""
+"""The chain of the microphone: an echo canceller, trusted as measured, and a room that is remembered."""
 
 import asyncio
 import logging
