@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from moshi_speaker.audio.frames import SAMPLE_RATE, Samples
+from moshi_speaker.audio.frames import HOP_SAMPLES, SAMPLE_RATE, Samples
 from moshi_speaker.audio.reference import JUMP_SECONDS, Reference
 
 MAX_DRIFT = 500e-6
@@ -70,14 +70,26 @@ class Alignment:
         if self._position is None:
             return np.zeros(n, np.float32)
         start = self._position - back * (1.0 + self.drift)
-        first = int(np.floor(start))
-        begin, end = start - first, start - first + n * self.drift
-        if begin == 0.0 and self.drift == 0.0:
+        if self.drift == 0.0:
+            return self._piece(start, n)
+        pieces = [  # within one of them the clocks part by a tenth of a sample at most
+            self._piece(start + done * (1.0 + self.drift), min(HOP_SAMPLES, n - done))
+            for done in range(0, n, HOP_SAMPLES)
+        ]
+        return np.concatenate(pieces)
+
+    def _piece(self, start: float, n: int) -> Samples:
+        """n samples from the position ``start`` on; the place between the samples changes on the way."""
+        parted = n * self.drift
+        first = int(np.floor(min(start, start + parted)))
+        if start == first and parted == 0.0:
             return self._reference.read(first, n)
         sound = self._reference.read(first - _TAPS // 2 + 1, n + _TAPS)
+        begin = _between(sound, start - first, n)
+        if parted == 0.0:
+            return begin
         fade = np.linspace(0.0, 1.0, n, dtype=np.float32)
-        early_read, late_read = _between(sound, begin, n), _between(sound, end, n)
-        read: Samples = early_read + fade * (late_read - early_read)
+        read: Samples = begin + fade * (_between(sound, start + parted - first, n) - begin)
         return read
 
     def silent_since(self, samples: int) -> bool:
@@ -98,13 +110,10 @@ class Alignment:
 
 
 def _between(sound: Samples, fraction: float, n: int) -> Samples:
-    """n samples from ``fraction`` samples after the one at _TAPS / 2 - 1 on."""
+    """n samples from ``fraction``, less than 2, samples after the one at _TAPS / 2 - 1 on."""
     whole = int(np.floor(fraction))
     taps = _filters()[round((fraction - whole) * _STEPS)]
-    piece = sound[whole : whole + n + _TAPS - 1]
-    if len(piece) < n + _TAPS - 1:
-        piece = np.concatenate((piece, np.zeros(n + _TAPS - 1 - len(piece), np.float32)))
-    return np.correlate(piece, taps, "valid")
+    return np.correlate(sound[whole : whole + n + _TAPS - 1], taps, "valid")
 
 
 @cache
