@@ -23,12 +23,12 @@ class Spectra:
         self._spectra = np.zeros((2 * rows, BINS), np.complex64)
         self._power = np.zeros((2 * rows, BINS), np.float32)
         self._before = np.zeros(HOP_SAMPLES, np.float32)
-        self._quiet = rows
+        self._quiet = rows + 1
 
     @property
     def silent(self) -> bool:
         """Whether nothing was played in all the hops that can be looked at."""
-        return self._quiet >= self._rows
+        return self._quiet > self._rows
 
     def push(self, hop: Samples) -> None:
         """The next hop that was played, shape (240,)."""
@@ -55,7 +55,7 @@ class Spectra:
         self._power[self._rows :] = np.square(spectra.real) + np.square(spectra.imag)
         self._before = hops[-1]
         loud = np.flatnonzero(hops.any(axis=1))
-        self._quiet = len(hops) - 1 - int(loud[-1]) if len(loud) else self._rows
+        self._quiet = len(hops) - 1 - int(loud[-1]) if len(loud) else len(hops)
 
     @property
     def rows(self) -> int:
