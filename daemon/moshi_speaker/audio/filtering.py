@@ -25,7 +25,7 @@ class BandFilter:
     def apply(self, hop: Samples, gains: NDArray[np.float32] | None) -> Samples:
         """Filter a hop, shape (240,), with the gain (above 0) of each bin, shape (241,); None: all are 1."""
         if gains is None and self._taps is None:
-            self._past = hop[-len(self._past) :]
+            self._past = hop[-len(self._past) :].copy()
             return hop
         sound = np.concatenate((self._past, hop))
         self._past = sound[-len(self._past) :]
@@ -39,7 +39,7 @@ class BandFilter:
 
     def skip(self, sound: Samples) -> None:
         """Sound of at least 127 samples goes by unfiltered."""
-        self._past = sound[-len(self._past) :]
+        self._past = sound[-len(self._past) :].copy()
         self._taps = None
 
 
