@@ -21,6 +21,8 @@ _LEAST, _MOST = 1e-5, 4.0
 _NOISE_RISE = 1.003
 """Factor a hop by which the noise floor may rise: 1.3 dB a second."""
 _TINY = np.float32(1e-12)
+_FAINTEST = 1e-20
+"""Power from which there is an echo at all."""
 
 
 class Leakage:
@@ -48,7 +50,7 @@ class Leakage:
     def leak(self) -> float:
         """Part of the latest echo's power that is left."""
         echo = float(self._echo.sum())
-        return float(self.residual.sum()) / echo if echo > 0.0 else UNKNOWN
+        return max(float(self.residual.sum()) / echo, _LEAST) if echo > _FAINTEST else UNKNOWN
 
     @property
     def reduction_db(self) -> float:
