@@ -37,7 +37,7 @@ def test_somebody_who_talks_most_of_the_time_is_not_taken_for_the_echo() -> None
     talks = np.arange(len(echo)) % SAMPLE_RATE >= SAMPLE_RATE // 5
     left = np.float32(0.05) * echo + noise(len(echo), 0.1, seed=2) * talks
     feed(leakage, left.astype(np.float32), echo)
-    assert leakage.reduction_db > 15.0
+    assert leakage.reduction_db > 10.0  # of 26, while the sum of both is no softer than the echo
 
 
 def test_where_the_echo_is_below_the_noise_nothing_is_learnt() -> None:
