@@ -39,6 +39,8 @@ class Alignment:
         self._measurements = 0 if drift is None else round(_SETTLING * _FAST / _SLOW)
         self.drift = drift or 0.0
         """How much faster the loudspeaker's clock runs than the microphone's, as a part of it."""
+        self.jumped = False
+        """Whether the microphone went on elsewhere than where it had stopped, at the latest ``follow``."""
 
     @property
     def delay(self) -> float:
@@ -52,10 +54,11 @@ class Alignment:
         """The microphone's next n samples begin at time ``at``. False while nothing was ever played."""
         missing = at - self._end_at
         self._at, self._end_at = at, at + n / SAMPLE_RATE
+        self.jumped = self._position is None or abs(missing) > JUMP_SECONDS
         if self._position is None:
             now = self._reference.position(at)
             self._position = None if now is None else now - self._first_delay * SAMPLE_RATE
-        elif abs(missing) > JUMP_SECONDS:
+        elif self.jumped:
             self._position += missing * SAMPLE_RATE
         return self._position is not None
 

@@ -99,6 +99,8 @@ class KalmanCanceller:
         if self._recalled is not None:
             self._begin_with(self._recalled)
         known = self._alignment.follow(at, len(near))
+        if known and self._alignment.jumped:  # what was heard last is not what was played just before
+            self._move(0.0)
         hops = near.reshape(-1, HOP_SAMPLES)
         if not known or self._nothing_plays:
             self._alignment.advance(len(near))
