@@ -177,6 +177,8 @@ class KalmanCanceller:
         watch = self._watch
         if self._rival is not None and (watch.rival_won or watch.rival_lost):
             self._end_rivalry(self._rival)
+        if self._located and watch.pointless:
+            self._give_up()
         if watch.useful:
             self._adjust(near, echo)
             self._remember()
@@ -198,6 +200,15 @@ class KalmanCanceller:
             log.info("the way of the echo has changed: learnt anew")
         self._rival = None
         self._watch.rival_ended(won=won)
+
+    def _give_up(self) -> None:
+        """No echo comes any more, as with headphones just put on; or from elsewhere, where it will be found."""
+        self._filter, self._rival = KalmanFilter(), None
+        self._located = self._unproven = False
+        self._guess = None
+        self._leakage.reset()
+        self._watch.learning_began()
+        log.info("the echo is gone: it is looked for anew")
 
     def _adjust(self, near: Samples, echo: Samples) -> None:
         """A clock that drifts leaves the derivative of the echo behind: e(t) = y(t + s) - y(t) = s y'(t)."""

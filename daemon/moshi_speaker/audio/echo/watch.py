@@ -34,6 +34,8 @@ _REST_HOPS = 200
 _USEFUL_DB = 8.0
 """Reduction from which the rest of the echo tells how far the filter is misplaced."""
 _USEFUL_HOPS = 50
+_POINTLESS_HOPS = 200
+"""Audible hops in a row after which a filter that does harm is given up: 2 s."""
 _TINY = 1e-12
 
 
@@ -46,6 +48,7 @@ class Watch:
         self._left = 0.0
         self._rival = 0.0
         self._bad = 0
+        self._harm = 0
         self._proven = False
         self._age = 0
         self._rest = 0
@@ -69,6 +72,11 @@ class Watch:
     def harmful(self) -> bool:
         """Whether there is more sound behind the filter than before it, as with headphones just put on."""
         return self._left > self._near
+
+    @property
+    def pointless(self) -> bool:
+        """Whether it was harmful for so long that there is no such echo any more."""
+        return self._harm >= _POINTLESS_HOPS
 
     @property
     def doubtful(self) -> bool:
@@ -96,11 +104,13 @@ class Watch:
         if _power(far) < _AUDIBLE_POWER:
             return False
         self.played_hops += 1
-        if heard < _ABOVE_NOISE * self._noise:
+        rest = _power(left)
+        if max(heard, rest) < _ABOVE_NOISE * self._noise:
             return False
         self.audible_hops += 1
         self._near += _SMOOTHING * (heard - self._near)
-        self._left += _SMOOTHING * (_power(left) - self._left)
+        self._left += _SMOOTHING * (rest - self._left)
+        self._harm = self._harm + 1 if self.harmful else 0
         self._proven |= self.audible_hops > _USEFUL_HOPS and self._left < _PROVEN * self._near
         useless = self._left > (_WORSE if self._proven else _USELESS) * self._near
         if heard > _LOUD * self._noise:
@@ -114,6 +124,7 @@ class Watch:
         """The filter starts from nothing."""
         self.audible_hops = 0
         self._bad = 0
+        self._harm = 0
         self._proven = False
         self._left = 0.0
 
