@@ -70,3 +70,11 @@ def test_silence_is_known(tone: Tone) -> None:
     play(reference, np.zeros(4800, np.float32), at=1.1)
     assert not reference.silent(1000)
     assert reference.silent(2400)
+
+
+def test_what_is_not_a_number_was_not_played(tone: Tone) -> None:
+    reference, sound = Reference(), tone(440, 0.04)
+    reference.put(np.full(480, np.nan, np.float32), 1.0)
+    reference.put(sound, 1.02)
+    assert not reference.read(0, 480).any()
+    assert np.array_equal(reference.read(480, 960), sound)

@@ -39,7 +39,12 @@ class Reference:
         return render
 
     def put(self, samples: Samples, at: float) -> None:
-        """Append what sounds from time ``at`` on, shape (n,). What does not fit pushes out the oldest."""
+        """Append what sounds from time ``at`` on, shape (n,). What does not fit pushes out the oldest.
+
+        What is not a number counts as silence: in a filter it would stay for ever.
+        """
+        if not np.isfinite(samples).all():
+            samples = np.zeros_like(samples)
         with self._lock:
             if self._end_at is not None:
                 missing = at - self._end_at
