@@ -171,6 +171,25 @@ def test_while_nothing_is_played_not_a_bit_changes() -> None:
     assert reduction_db(echo, talk.run(again, echo, START + 8.0), 0.0, 0.9) > 22
 
 
+def test_a_model_that_listens_with_soft_noise_does_not_play() -> None:
+    talk = talk_in_a_known_room()
+    far = noise(SAMPLE_RATE, 3e-4, seed=7)
+    talk.run(far, heard(far), START + 4.0)
+    playing = [frame.playing for frame in talk.frames]
+    assert all(playing[10:44])
+    assert not any(playing[51:])
+
+
+def test_a_loudspeaker_without_an_echo_is_not_heard_in_the_noise_of_a_room() -> None:
+    talk, silence = Talk(), np.zeros(SAMPLE_RATE, np.float32)
+    talk.run(silence, noise(SAMPLE_RATE, 5e-3, seed=4))
+    far = babble(3.0, seed=7)
+    talk.run(far, noise(len(far), 5e-3, seed=5), START + 80_640 / SAMPLE_RATE)
+    state = talk.canceller.state
+    assert state.played_s > 2.0
+    assert state.audible_s < 0.1
+
+
 def test_before_anything_was_played_the_sound_is_the_very_same() -> None:
     talk, near = Talk(), babble(0.8, seed=9)
     frames = [

@@ -108,6 +108,7 @@ class KalmanCanceller:
             self._suppressor.skip(near)
             for hop in hops:
                 self._leakage.hear(power(hop))
+                self._watch.listen(hop)
             return Cleaned(near)
         audible, pieces = 0, []
         self._residual_power = 0.0
@@ -122,7 +123,7 @@ class KalmanCanceller:
         residual = self._residual_power / len(hops)
         if audible:
             self._residual_dbfs = _dbfs(residual)
-        return Cleaned(np.concatenate(pieces), _dbfs(_LOUDEST * residual), playing=True)
+        return Cleaned(np.concatenate(pieces), _dbfs(_LOUDEST * residual), playing=self._may_echo)
 
     def _begin_with(self, room: Room) -> None:
         self._recalled = None
@@ -137,6 +138,14 @@ class KalmanCanceller:
     @property
     def _nothing_plays(self) -> bool:
         return self._spectra.silent and self._alignment.silent_since(PARTITIONS * HOP_SAMPLES)
+
+    @property
+    def _may_echo(self) -> bool:
+        """Whether something was played loud enough to be heard, not longer ago than its echo lasts.
+
+        A model that listens does not play zeros, but very soft noise.
+        """
+        return self._watch.quiet_hops < (PARTITIONS if self._located else HISTORY)
 
     @property
     def _delay_of_sound(self) -> float:

@@ -63,6 +63,8 @@ class Leakage:
 
     def hear(self, left: Bands) -> None:
         """Take the power of a hop behind the filter, shape (20,), and follow the noise floor."""
+        if not left.any():  # a device that delivers nothing tells nothing about the room
+            return
         self._smooth += _SMOOTHING * (left - self._smooth)
         if self._noise is None:
             self._noise = left.copy()

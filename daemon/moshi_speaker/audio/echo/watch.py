@@ -14,6 +14,8 @@ _AUDIBLE_POWER = 2e-6
 """Power from which what is played may be heard: -57 dBFS."""
 _ABOVE_NOISE = 4.0
 """The microphone must hear so many times its noise floor."""
+_FIRST_NOISE = 1e-5
+"""Its noise floor before anything was heard: -50 dBFS. It falls at once where it is quieter."""
 _NOISE_RISE = 1.002
 """Factor a hop by which the noise floor may rise: 0.9 dB a second."""
 _PROVEN = 0.015
@@ -43,7 +45,7 @@ class Watch:
     """Fed hop by hop, asked frame by frame."""
 
     def __init__(self) -> None:
-        self._noise = 1e-7
+        self._noise = _FIRST_NOISE
         self._near = 0.0
         self._left = 0.0
         self._rival = 0.0
@@ -56,6 +58,8 @@ class Watch:
         """Hops in which an echo could be heard, since the filter began to learn."""
         self.played_hops = 0
         """Hops in which enough was played to be heard."""
+        self.quiet_hops = 0
+        """Hops since then."""
 
     @property
     def useful(self) -> bool:
@@ -93,17 +97,25 @@ class Watch:
         """Whether the rival had its time."""
         return self._age >= _PATIENCE_HOPS
 
+    def listen(self, near: Samples) -> float:
+        """Take a hop of the microphone, shape (240,), for its noise floor; its power."""
+        heard = _power(near)
+        if heard > 0.0:  # a device that delivers nothing tells nothing about the room
+            self._noise = max(min(heard, self._noise * _NOISE_RISE), _TINY)
+        return heard
+
     def hop(self, far: Samples, near: Samples, left: Samples, rival: Samples | None) -> bool:
         """Take a hop: what was played, the microphone, and what the filters left of it, shape (240,) each.
 
         Says whether an echo could be heard.
         """
-        heard = _power(near)
-        self._noise = max(min(heard, self._noise * _NOISE_RISE), _TINY)
+        heard = self.listen(near)
         self._rest = max(0, self._rest - 1)
+        self.quiet_hops += 1
         if _power(far) < _AUDIBLE_POWER:
             return False
         self.played_hops += 1
+        self.quiet_hops = 0
         rest = _power(left)
         if max(heard, rest) < _ABOVE_NOISE * self._noise:
             return False
