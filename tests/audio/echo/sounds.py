@@ -16,7 +16,8 @@ START = 100.0
 
 def noise(n: int, rms: float, seed: int) -> Samples:
     """White noise, shape (n,)."""
-    return (rms * np.random.default_rng(seed).standard_normal(n)).astype(np.float32)
+    sound: Samples = np.float32(rms) * np.random.default_rng(seed).standard_normal(n, np.float32)
+    return sound
 
 
 def babble(seconds: float, seed: int, rms: float = 0.1) -> Samples:
@@ -64,7 +65,7 @@ def hops(sound: Samples) -> Iterator[Samples]:
     yield from sound[: len(sound) // HOP_SAMPLES * HOP_SAMPLES].reshape(-1, HOP_SAMPLES)
 
 
-def power_db(sound: Samples) -> float:
+def power_db(sound: NDArray[np.floating]) -> float:
     """Mean square, in decibels."""
     return 10.0 * float(np.log10(np.mean(np.square(sound, dtype=np.float64)) + 1e-20))
 

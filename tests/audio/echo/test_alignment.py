@@ -84,7 +84,8 @@ def test_zeros_are_read_before_the_beginning_and_after_the_end() -> None:
     alignment = Alignment(reference, delay=0.05)
     alignment.follow(START, HOP_SAMPLES)
     heard = alignment.read(SAMPLE_RATE // 5)
-    expected = np.concatenate((np.zeros(1_200), reference.read(0, 2_400), np.zeros(1_200)))
+    around = np.zeros(1_200, np.float32)
+    expected = np.concatenate((around, reference.read(0, 2_400), around))
     assert np.abs(heard - expected).max() < 1e-5
 
 

@@ -211,7 +211,7 @@ class KalmanCanceller:
         self._watch.rival_ended(won=won)
 
     def _give_up(self) -> None:
-        """No echo comes any more, as with headphones just put on; or from elsewhere, where it will be found."""
+        """No echo comes any more, as with headphones just put on, or it comes from elsewhere."""
         self._filter, self._rival = KalmanFilter(), None
         self._located = self._unproven = False
         self._guess = None
