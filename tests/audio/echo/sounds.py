@@ -30,7 +30,8 @@ def babble(seconds: float, seed: int, rms: float = 0.1) -> Samples:
     knots = np.arange(0, n + 2_400, 2_400)
     loudness = np.interp(np.arange(n), knots, random.choice([0.0, 0.3, 0.7, 1.0], len(knots)))
     spoken = sound * loudness
-    return (rms * spoken / np.sqrt(np.mean(np.square(spoken)))).astype(np.float32)
+    loud: Samples = (rms * spoken / np.sqrt(np.mean(np.square(spoken)))).astype(np.float32)
+    return loud
 
 
 def room(t60: float, seed: int, delay: int = 0, level: float = 0.5) -> NDArray[np.float64]:

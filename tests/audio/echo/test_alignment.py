@@ -113,6 +113,44 @@ def test_the_delay_is_how_much_earlier_a_sound_was_played() -> None:
     assert alignment.delay == pytest.approx(0.13)
 
 
+def idle(alignment: Alignment, minutes: float, *, jitter: float = 0.0) -> list[bool]:
+    """Silence, with stamps that are late at random; when the position was put right."""
+    reference, silence = alignment._reference, np.zeros(FRAME_SAMPLES, np.float32)
+    random, held = np.random.default_rng(1), []
+    for number in range(round(minutes * 60 / 0.08)):
+        at = START + 10.0 + number * 0.08
+        reference.put(silence, at + random.uniform(0.0, jitter))
+        alignment.follow(at + random.uniform(0.0, jitter), FRAME_SAMPLES)
+        held.append(alignment.hold())
+        alignment.advance(FRAME_SAMPLES)
+    return held
+
+
+def test_in_long_silence_the_stamps_hold_what_a_wrong_drift_would_lose() -> None:
+    alignment = Alignment(played(), delay=0.12, drift=20e-6)
+    follow(alignment, 1.0)
+    alignment.keep()
+    held = idle(alignment, minutes=15)
+    assert alignment.delay == pytest.approx(0.12, abs=0.003)  # 18 ms off without
+    assert 5 < sum(held) < 15
+
+
+def test_in_long_silence_late_stamps_move_nothing() -> None:
+    alignment = Alignment(played(), delay=0.12)
+    follow(alignment, 1.0)
+    alignment.keep()
+    assert not any(idle(alignment, minutes=2, jitter=0.003))
+
+
+def test_a_place_that_was_put_right_is_the_one_that_is_held() -> None:
+    alignment = Alignment(played(), delay=0.12)
+    follow(alignment, 1.0)
+    alignment.keep()
+    alignment.move(-480)
+    assert not any(idle(alignment, minutes=1))
+    assert alignment.delay == pytest.approx(0.14, abs=1e-6)
+
+
 def test_silence_is_what_was_played_long_before_and_not_since() -> None:
     reference = Reference()
     play(reference, np.concatenate((babble(0.1, seed=1), np.zeros(SAMPLE_RATE, np.float32))))

@@ -26,6 +26,11 @@ speech, then slow enough to leave double talk alone."""
 _DAMPING = 0.7
 """Of the loop: what is measured moves the position by 2 x damping x frequency, the drift by its square."""
 
+_STEADY = 0.02
+"""Of the delay by the time stamps over frames, against their jitter: 4 s."""
+_ASTRAY = 0.002
+"""Seconds by which it may change in silence: a drift that is wrong by 1 ppm makes 3.6 ms in an hour."""
+
 
 class Alignment:
     """The position in the reference that is heard now."""
@@ -36,6 +41,8 @@ class Alignment:
         self._first_delay = delay
         self._position: float | None = None
         self._at = self._end_at = 0.0
+        self._frames = 0
+        self._steady = self._kept = delay
         self._measurements = 0 if drift is None else round(_SETTLING * _FAST / _SLOW)
         self.drift = drift or 0.0
         """How much faster the loudspeaker's clock runs than the microphone's, as a part of it."""
@@ -60,7 +67,27 @@ class Alignment:
             self._position = None if now is None else now - self._first_delay * SAMPLE_RATE
         elif self.jumped:
             self._position += missing * SAMPLE_RATE
+        if self._position is not None:
+            self._frames += 1
+            self._steady += max(_STEADY, 1.0 / self._frames) * (self.delay - self._steady)
         return self._position is not None
+
+    def hold(self) -> bool:
+        """Nothing is heard that would tell where we are: keep to the time stamps, until ``keep``.
+
+        Whether the position was put right; it is then right to about a millisecond only.
+        """
+        astray = self._steady - self._kept
+        if abs(astray) < _ASTRAY:
+            return False
+        self._steady = self._kept
+        if self._position is not None:
+            self._position += astray * SAMPLE_RATE
+        return True
+
+    def keep(self) -> None:
+        """What is heard tells where we are: the delay that ``hold`` shall keep is the present one."""
+        self._kept = self._steady
 
     def advance(self, n: int) -> None:
         """n samples of the microphone are done."""
@@ -103,6 +130,8 @@ class Alignment:
         """What is heard now was played so many samples later than thought (earlier, if negative)."""
         if self._position is not None:
             self._position += samples
+            self._steady -= samples / SAMPLE_RATE
+            self._kept -= samples / SAMPLE_RATE
 
     def correct(self, samples: float, n: int) -> None:
         """In n samples of the microphone the reference was measured to be so many samples too early."""

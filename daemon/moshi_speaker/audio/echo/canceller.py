@@ -103,6 +103,8 @@ class KalmanCanceller:
             self._move(0.0)
         hops = near.reshape(-1, HOP_SAMPLES)
         if not known or self._nothing_plays:
+            if self._alignment.hold():
+                self._unproven = self._located
             self._alignment.advance(len(near))
             self._history.note(hops, np.zeros_like(hops))
             self._suppressor.skip(near)
@@ -110,6 +112,7 @@ class KalmanCanceller:
                 self._leakage.hear(power(hop))
                 self._watch.listen(hop)
             return Cleaned(near)
+        self._alignment.keep()
         audible, pieces = 0, []
         self._residual_power = 0.0
         echo = np.empty_like(hops)
