@@ -220,6 +220,22 @@ async def test_silence_of_everybody_has_a_reason_of_its_own(make_settings: MakeS
         assert (await witness.json("event/conversation", event_type="ended"))["reason"] == "no_speech"
 
 
+async def test_a_farewell_of_moshis_ends_the_talk(make_settings: MakeSettings) -> None:
+    settings = make_settings(conversation={"goodbye_pause_s": 0.2})
+    async with Witness(settings) as witness, on_stage(settings) as stage:
+        await witness.until("state", "idle")
+        await witness.send("conversation/set", "start")
+        await stage.until_session(1)
+        for text in (" Good", "bye", "!"):
+            stage.engine.answer(text, np.full(FRAME_SAMPLES, 0.5, np.float32))
+        for _ in range(10):
+            stage.engine.answer("", np.zeros(FRAME_SAMPLES, np.float32))
+            await asyncio.sleep(0.05)
+        assert (await witness.json("transcript/assistant"))["text"] == "Goodbye!"
+        assert (await witness.json("event/conversation", event_type="ended"))["reason"] == "goodbye"
+        assert loud(stage.device.pull(0.5))
+
+
 async def test_an_engine_that_stays_behind_ends_the_talk(settings: Settings) -> None:
     async with Witness(settings) as witness, on_stage(settings) as stage:
         await witness.until("state", "idle")
