@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 
 from moshi_speaker import events as ev
-from moshi_speaker.conversation.limits import Limits
+from moshi_speaker.conversation.limits import SAME_WORD_S, Limits
 from moshi_speaker.conversation.machine import TABLE, deadline, handle
 from moshi_speaker.conversation.snapshot import Snapshot, initial, state_of
 from moshi_speaker.events import Effect, Event, State
@@ -142,6 +142,21 @@ def test_reports_of_talks_come_in_pairs_with_transcripts_between_them(stories: l
                 current = None
             elif isinstance(effect, ev.ReportState):
                 assert (current is not None) == (effect.state is State.CONVERSATION)
+
+
+def test_the_wake_word_that_did_something_does_nothing_more(stories: list[list[Step]]) -> None:
+    did = 0
+    for steps in stories:
+        word_at = float("-inf")
+        for step in steps:
+            if not isinstance(step.event, ev.WakeDetected):
+                continue
+            switched = any(isinstance(effect, ev.StartSession | ev.StopSession) for effect in step.effects)
+            if step.event.at - word_at < SAME_WORD_S:
+                assert not switched
+            elif switched:
+                word_at, did = step.event.at, did + 1
+    assert did > 100
 
 
 def test_no_talk_is_longer_than_the_cap(stories: list[list[Step]]) -> None:

@@ -106,6 +106,11 @@ class FakeEngine:
         self.closed = True
         self.news.tell()
 
+    @property
+    def talks(self) -> bool:
+        """There is a session."""
+        return self._session is not None
+
     def answer(
         self,
         text: str = "",

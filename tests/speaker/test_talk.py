@@ -48,6 +48,7 @@ async def test_loading_is_told_while_the_engine_loads(
         engine.may_start.clear()
         stage.run()
         await witness.until("state", "loading")
+        await stage.news.until(lambda: engine.started)
         engine.status("downloading: 12 of 99 MB")
         assert "engine: downloading: 12 of 99 MB" in caplog.messages
         engine.may_start.set()
@@ -218,6 +219,24 @@ async def test_silence_of_everybody_has_a_reason_of_its_own(make_settings: MakeS
         await witness.until("state", "idle")
         await witness.send("conversation/set", "start")
         assert (await witness.json("event/conversation", event_type="ended"))["reason"] == "no_speech"
+
+
+async def test_moshis_breath_keeps_no_talk_open(make_settings: MakeSettings) -> None:
+    settings = make_settings(conversation={"no_speech_s": 0.5, "moshi_pad_s": 0.2})
+    async with Witness(settings) as witness, on_stage(settings) as stage:
+        await witness.until("state", "idle")
+        await witness.send("conversation/set", "start")
+        await stage.until_session(1)
+        stage.engine.answer(" Well", np.full(FRAME_SAMPLES, 0.5, np.float32))
+        breath = np.full(FRAME_SAMPLES, 0.01, np.float32)  # -40 dBFS: audible, and below the bound
+        ended = asyncio.create_task(witness.json("event/conversation", event_type="ended"))
+        for _ in range(100):  # 5 s at most, and nobody waits for their end
+            if ended.done() or not stage.engine.talks:
+                break
+            stage.engine.answer("", breath)
+            await asyncio.sleep(0.05)
+        assert (await ended)["reason"] == "no_speech"
+        assert stage.engine.taken < 60
 
 
 async def test_a_farewell_of_moshis_ends_the_talk(make_settings: MakeSettings) -> None:
