@@ -125,8 +125,6 @@ class FrontEnd:
             if interruptions != self._interruptions:
                 interruptions = self._interruptions
                 self._forget()
-            if not self._hearing:
-                continue
             self._follow(block)
             # Sound that is not a number would stay in every filter and model that remembers.
             sound = mended(block.samples, self._defects)
