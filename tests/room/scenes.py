@@ -1,0 +1,288 @@
+"""Scenes as data: which room, which loudspeaker, who says what, when, how loud; and the sound of it all.
+
+Levels are those of the speech alone as it arrives at the microphone, pauses left out (``active_dbfs``).
+"""
+
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from moshi_speaker.audio.frames import FRAME_SAMPLES, SAMPLE_RATE, Samples
+from moshi_speaker.audio.mixer import gain, limit
+from moshi_speaker.audio.wavfile import read_audio
+from tests.room import acoustics
+from tests.room.acoustics import Array, Point, Shoebox
+
+RECORDINGS = Path(__file__).parents[3] / "shared" / "audio"
+"""Recordings of people, beside the repository; where they are not there, espeak-ng speaks instead."""
+VOLUME = 80
+"""Percent: how loud Moshi speaks in all scenes."""
+VOICES = ("en-us", "en-gb", "en-us+f3", "en-gb+m3", "en-us+f2")
+SPEEDS = (130, 160)
+"""Words a minute."""
+NEAR_DBFS = -30.0
+"""The talker at the microphone, two metres away, with the usual gain."""
+NOISE_DBFS = -65.0
+MOVE_S = 0.2
+"""How long it takes to put a microphone elsewhere."""
+_LOUDSPEAKER_HZ = 120.0
+"""The lower edge of a small loudspeaker."""
+_TEXTS = (
+    "I went to the market this morning, and you would not believe how many people were there.",
+    "The weather in the mountains changes quickly, so take a warm jacket and something to drink with you.",
+    "She has been learning the piano for eleven years, and she still plays every single evening.",
+    "Could you tell me what the best way is to get from the station to the old harbour?",
+    "My neighbour grows tomatoes on the balcony, red ones and yellow ones, and gives most of them away.",
+    "That is a good question. Let me think about it for a moment, because there is more than one answer.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Somebody speaks."""
+
+    at: float
+    """Seconds from the beginning of the scene."""
+    voice: str
+    """A voice of espeak-ng, or the name of a recording: ``man`` or ``intro``."""
+    text: str = ""
+    """What is said; a recording says what it says."""
+    speed: int = 160
+    """Words a minute, of espeak-ng."""
+    dbfs: float = NEAR_DBFS
+    """Level at the microphone; of no meaning for the far end, whose level is that of the whole scene."""
+    seconds: float = 60.0
+    """Where a recording is cut, if it is longer."""
+    begin: float = 0.0
+    """Where a recording begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A room, and where everything stands in it."""
+
+    room: Shoebox
+    loudspeaker: Point
+    microphone: Point
+    talker: Point
+    moved: Point
+    """Where the microphone is put when it is moved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Everything that determines what the microphone hears."""
+
+    name: str
+    place: Place
+    delay: float
+    """Seconds from playing a sample to the first of its echo: both devices' latency and the way."""
+    seconds: float
+    far: tuple[Line, ...]
+    near: tuple[Line, ...] = ()
+    echo_dbfs: float | None = -24.0
+    """Level of the echo at the microphone; None: headphones, no echo at all."""
+    drift_ppm: float = 0.0
+    """How much faster the clock of the loudspeaker runs than that of the microphone, in millionths."""
+    distortion: float = 0.0
+    """The loudspeaker's, as a share of its amplitude; 0: none."""
+    noise_dbfs: float = NOISE_DBFS
+    moved_at: float | None = None
+    """When the microphone is moved; None: never."""
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """A scene as it sounds: arrays of one shape (n,), n a multiple of a frame, float32 at 24 kHz."""
+
+    scene: Scene
+    mic: Samples = field(repr=False)
+    """What the microphone hears: the sum of the three below, clipped at 1."""
+    far: Samples = field(repr=False)
+    """What was played, on the loudspeaker's own clock."""
+    echo: Samples = field(repr=False)
+    near: Samples = field(repr=False)
+    """The talker as he arrives at the microphone."""
+    noise: Samples = field(repr=False)
+
+
+def render(scene: Scene) -> Sound:
+    """Let a scene sound. The same scene gives the same sound, as far as espeak-ng does."""
+    n = -(-round(scene.seconds * SAMPLE_RATE) // FRAME_SAMPLES) * FRAME_SAMPLES
+    far = played(scene.far, n)
+    echo = _echo(scene, far)
+    near = _near(scene, n)
+    noise = acoustics.noise(n, scene.noise_dbfs, scene.seed)
+    mic = np.clip(echo + near + noise, -1.0, 1.0)
+    return Sound(scene, *(each.astype(np.float32) for each in (mic, far, echo, near, noise)))
+
+
+def played(lines: Sequence[Line], n: int) -> Samples:
+    """What the mixer gives the loudspeaker for these lines, shape (n,): full-scale speech at 80 % volume."""
+    mix = np.zeros(n, np.float32)
+    for line in lines:
+        speech = _speech(line)
+        _add(mix, speech / max(float(np.abs(speech).max()), 1e-9), line.at)
+    return limit(mix) * np.float32(gain(VOLUME))
+
+
+def _echo(scene: Scene, far: Samples) -> Array:
+    if scene.echo_dbfs is None:
+        return np.zeros(len(far))
+    place = scene.place
+    moving = acoustics.high_pass(acoustics.distorted(far, scene.distortion), _LOUDSPEAKER_HZ)
+    moving = acoustics.drifted(acoustics.delayed(moving, scene.delay), scene.drift_ppm)
+    echo = acoustics.convolve(
+        moving, acoustics.impulse_response(place.room, place.loudspeaker, place.microphone, scene.seed)
+    )
+    factor = float(10.0 ** ((scene.echo_dbfs - acoustics.active_dbfs(echo)) / 20.0))
+    if scene.moved_at is not None:
+        elsewhere = acoustics.convolve(
+            moving, acoustics.impulse_response(place.room, place.loudspeaker, place.moved, scene.seed)
+        )
+        seconds = np.arange(len(echo)) / SAMPLE_RATE
+        share = np.clip((seconds - scene.moved_at) / MOVE_S, 0.0, 1.0)
+        echo += share * (elsewhere - echo)
+    echo *= factor
+    return echo
+
+
+def _near(scene: Scene, n: int) -> Array:
+    place = scene.place
+    near = np.zeros(n)
+    for line in scene.near:
+        alone = np.zeros(n, np.float32)
+        _add(alone, _speech(line), line.at)
+        response = acoustics.impulse_response(place.room, place.talker, place.microphone, scene.seed)
+        heard = acoustics.convolve(alone, response)
+        near += heard * 10.0 ** ((line.dbfs - acoustics.active_dbfs(heard)) / 20.0)
+    return near
+
+
+def _add(mix: Samples, sound: Samples, at: float) -> None:
+    begin = round(at * SAMPLE_RATE)
+    piece = sound[: max(0, len(mix) - begin)]
+    mix[begin : begin + len(piece)] += piece
+
+
+def _speech(line: Line) -> Samples:
+    if line.voice in ("man", "intro"):
+        sound = recording(line.voice)
+    else:
+        sound = spoken(line.voice, line.text, line.speed)
+    begin = round(line.begin * SAMPLE_RATE)
+    return sound[begin : begin + round(line.seconds * SAMPLE_RATE)]
+
+
+@cache
+def recording(name: str) -> Samples:
+    """A recording of somebody who speaks, shape (n,), from its first word on; espeak-ng where it is not."""
+    path = RECORDINGS / f"speech_fr_{name}_24k.wav"
+    if not path.exists():
+        voice = {"man": "en-us+m7", "intro": "en-gb+f4"}[name]
+        return np.concatenate([spoken(voice, text, 150) for text in _TEXTS])
+    sound = read_audio(path)
+    return sound[int(np.argmax(acoustics.active(sound))) :]
+
+
+@cache
+def spoken(voice: str, text: str, speed: int) -> Samples:
+    """What espeak-ng says, shape (n,), without the silence around it."""
+    with tempfile.TemporaryDirectory(prefix="spoken-") as folder:
+        path = Path(folder) / "said.wav"
+        command = ["espeak-ng", "-v", voice, "-s", str(speed), "-w", str(path), text]
+        subprocess.run(command, check=True, timeout=30)
+        sound = read_audio(path)
+    places = np.flatnonzero(acoustics.active(sound))
+    return sound[places[0] : places[-1] + 1]
+
+
+def _place(t60: float, size: Point) -> Place:
+    """A speaker on a shelf, whose microphone is a hand's breadth away, and somebody two metres before it."""
+    x, y, _ = size
+    loudspeaker = (0.31 * x, 0.24 * y, 1.1)
+    microphone = (0.31 * x + 0.25, 0.24 * y + 0.12, 1.05)
+    talker = (0.31 * x + 1.2, 0.24 * y + 1.5, 1.6)
+    moved = (0.31 * x - 0.3, 0.24 * y + 0.45, 0.95)
+    return Place(Shoebox(size, t60), loudspeaker, microphone, talker, moved)
+
+
+BOOTH = _place(0.15, (3.2, 3.6, 2.4))
+BEDROOM = _place(0.25, (3.9, 4.3, 2.5))
+OFFICE = _place(0.3, (4.4, 5.2, 2.6))
+LIVING_ROOM = _place(0.4, (5.6, 6.4, 2.7))
+HALL = _place(0.6, (7.1, 8.2, 3.0))
+
+ROOMS = {
+    "booth": (BOOTH, 0.010),
+    "bedroom": (BEDROOM, 0.060),
+    "office": (OFFICE, 0.120),
+    "living room": (LIVING_ROOM, 0.180),
+    "hall": (HALL, 0.250),
+}
+"""By name: the place, and the delay of its devices in seconds."""
+MOSHI = (Line(0.5, "man"),)
+"""Moshi speaks for 20 seconds without a long pause."""
+
+
+def single_talk(room: str, seconds: float = 20.0) -> Scene:
+    """Moshi alone speaks."""
+    place, delay = ROOMS[room]
+    return Scene(f"{room}: Moshi alone", place, delay, seconds, MOSHI)
+
+
+def with_drift(room: str, ppm: float = 50.0) -> Scene:
+    """Two devices whose clocks disagree."""
+    return replace(single_talk(room), name=f"{room}: drift of {ppm:.0f} ppm", drift_ppm=ppm)
+
+
+def with_distortion(room: str, share: float = 0.04) -> Scene:
+    """A loudspeaker at its limits."""
+    name = f"{room}: loudspeaker with {100 * share:.0f} % of distortion"
+    return replace(single_talk(room), name=name, distortion=share)
+
+
+def with_moved_microphone(room: str, at: float = 10.0) -> Scene:
+    """Somebody moves the microphone while Moshi speaks."""
+    return replace(single_talk(room), name=f"{room}: microphone moved", moved_at=at)
+
+
+def double_talk(room: str, echo_db: float | None, voice: str = "en-us", seconds: float = 20.0) -> Scene:
+    """Somebody talks over Moshi from the sixth second on; the echo so much louder, or None: headphones."""
+    place, delay = ROOMS[room]
+    speed = 160
+    near = []
+    at = 6.0
+    for text in _TEXTS:
+        near.append(Line(at, voice, text, speed))
+        at += len(spoken(voice, text, speed)) / SAMPLE_RATE + 0.3
+    echo = None if echo_db is None else NEAR_DBFS + echo_db
+    heard = "headphones" if echo_db is None else f"echo {echo_db:+.0f} dB"
+    name = f"{room}: both talk, {voice}, {heard}"
+    return Scene(name, place, delay, seconds, MOSHI, tuple(near), echo)
+
+
+WAKE_NEAR_DBFS = -36.0
+"""Lower than usual, so that an echo 12 dB above it does not clip."""
+WAKE_FIRST_S = 6.0
+WAKE_EVERY_S = 4.0
+"""Seconds between two wake words, more than any refractory time."""
+
+
+def wake_words(room: str, echo_db: float) -> Scene:
+    """ "Hey Jarvis" over Moshi's voice, in every voice and at every speed: ten times."""
+    place, delay = ROOMS[room]
+    said = [(voice, speed) for voice in VOICES for speed in SPEEDS]
+    near = tuple(
+        Line(WAKE_FIRST_S + i * WAKE_EVERY_S, voice, "hey jarvis", speed, WAKE_NEAR_DBFS)
+        for i, (voice, speed) in enumerate(said)
+    )
+    seconds = WAKE_FIRST_S + len(said) * WAKE_EVERY_S
+    name = f"{room}: wake words, echo {echo_db:+.0f} dB"
+    return Scene(name, place, delay, seconds, MOSHI, near, WAKE_NEAR_DBFS + echo_db)
