@@ -15,7 +15,7 @@ SPEED_OF_SOUND = 343.0
 """Metres a second at 20 °C."""
 FRAME_S = 0.02
 """Length of the pieces in which a level is looked at."""
-ACTIVE_RANGE_DB = 30.0
+ACTIVE_RANGE_DB = 25.0
 """Pieces so far below the loudest one count as a pause, not as speech."""
 _OVERSAMPLING = 16
 """Reflections are put on a grid so much finer than a sample before it is filtered: 2.6 µs."""
@@ -152,7 +152,8 @@ def noise(n: int, dbfs: float, seed: int) -> Array:
     spectrum = np.fft.rfft(np.random.default_rng(seed).standard_normal(n))
     hertz = np.fft.rfftfreq(n, 1.0 / SAMPLE_RATE)
     pink: Array = np.fft.irfft(spectrum / np.sqrt(np.maximum(hertz, 50.0)), n)
-    return pink * (10.0 ** (dbfs / 20.0) / float(np.sqrt(np.mean(np.square(pink)))))
+    pink *= 10.0 ** (dbfs / 20.0) / float(np.sqrt(np.mean(np.square(pink))))
+    return pink
 
 
 def active(sound: Samples | Array) -> NDArray[np.bool_]:

@@ -5,7 +5,7 @@ Levels are those of the speech alone as it arrives at the microphone, pauses lef
 
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -22,9 +22,16 @@ RECORDINGS = Path(__file__).parents[3] / "shared" / "audio"
 """Recordings of people, beside the repository; where they are not there, espeak-ng speaks instead."""
 VOLUME = 80
 """Percent: how loud Moshi speaks in all scenes."""
-VOICES = ("en-us", "en-gb", "en-us+f3", "en-gb+m3", "en-us+f2")
-SPEEDS = (130, 160)
-"""Words a minute."""
+WAKE_VOICES = {
+    "en-us+f1": (150, 170),
+    "en-us+f4": (150, 170),
+    "en-us+m4": (160, 170),
+    "en-us+m6": (140, 170),
+    "en-us+klatt": (160, 170),
+}
+"""Voices, and words a minute, in which the detector knows "hey Jarvis" wherever there is no echo."""
+SPEED = 160
+"""Words a minute, where it does not matter."""
 NEAR_DBFS = -30.0
 """The talker at the microphone, two metres away, with the usual gain."""
 NOISE_DBFS = -65.0
@@ -32,6 +39,10 @@ MOVE_S = 0.2
 """How long it takes to put a microphone elsewhere."""
 _LOUDSPEAKER_HZ = 120.0
 """The lower edge of a small loudspeaker."""
+_RECORDED = {"man": "en-us+m7", "intro": "en-gb+f4"}
+"""Recordings, and the voices of espeak-ng that stand in for them."""
+_WORD = SAMPLE_RATE // 5
+"""Samples that a breath or a click does not last."""
 _TEXTS = (
     "I went to the market this morning, and you would not believe how many people were there.",
     "The weather in the mountains changes quickly, so take a warm jacket and something to drink with you.",
@@ -52,7 +63,7 @@ class Line:
     """A voice of espeak-ng, or the name of a recording: ``man`` or ``intro``."""
     text: str = ""
     """What is said; a recording says what it says."""
-    speed: int = 160
+    speed: int = SPEED
     """Words a minute, of espeak-ng."""
     dbfs: float = NEAR_DBFS
     """Level at the microphone; of no meaning for the far end, whose level is that of the whole scene."""
@@ -94,6 +105,8 @@ class Scene:
     noise_dbfs: float = NOISE_DBFS
     moved_at: float | None = None
     """When the microphone is moved; None: never."""
+    jitter: float = 0.0005
+    """Seconds by which time stamps of both devices are late at most, at random."""
     seed: int = 1
 
 
@@ -172,10 +185,8 @@ def _add(mix: Samples, sound: Samples, at: float) -> None:
 
 
 def _speech(line: Line) -> Samples:
-    if line.voice in ("man", "intro"):
-        sound = recording(line.voice)
-    else:
-        sound = spoken(line.voice, line.text, line.speed)
+    recorded = line.voice in _RECORDED
+    sound = recording(line.voice) if recorded else spoken(line.voice, line.text, line.speed)
     begin = round(line.begin * SAMPLE_RATE)
     return sound[begin : begin + round(line.seconds * SAMPLE_RATE)]
 
@@ -185,10 +196,10 @@ def recording(name: str) -> Samples:
     """A recording of somebody who speaks, shape (n,), from its first word on; espeak-ng where it is not."""
     path = RECORDINGS / f"speech_fr_{name}_24k.wav"
     if not path.exists():
-        voice = {"man": "en-us+m7", "intro": "en-gb+f4"}[name]
-        return np.concatenate([spoken(voice, text, 150) for text in _TEXTS])
+        return np.concatenate([spoken(_RECORDED[name], text, 150) for text in _TEXTS])
     sound = read_audio(path)
-    return sound[int(np.argmax(acoustics.active(sound))) :]
+    speech = np.convolve(acoustics.active(sound), np.ones(_WORD), "full")[_WORD - 1 :]
+    return sound[int(np.argmax(speech > _WORD / 2)) :]
 
 
 @cache
@@ -203,21 +214,24 @@ def spoken(voice: str, text: str, speed: int) -> Samples:
     return sound[places[0] : places[-1] + 1]
 
 
-def _place(t60: float, size: Point) -> Place:
-    """A speaker on a shelf, whose microphone is a hand's breadth away, and somebody two metres before it."""
+def _place(t60: float, size: Point, apart: float) -> Place:
+    """A loudspeaker on a shelf, a microphone ``apart`` metres from it, and somebody two metres away."""
     x, y, _ = size
-    loudspeaker = (0.31 * x, 0.24 * y, 1.1)
-    microphone = (0.31 * x + 0.25, 0.24 * y + 0.12, 1.05)
-    talker = (0.31 * x + 1.2, 0.24 * y + 1.5, 1.6)
-    moved = (0.31 * x - 0.3, 0.24 * y + 0.45, 0.95)
-    return Place(Shoebox(size, t60), loudspeaker, microphone, talker, moved)
+    sx, sy = 0.31 * x, 0.24 * y
+    return Place(
+        room=Shoebox(size, t60),
+        loudspeaker=(sx, sy, 1.1),
+        microphone=(sx + 0.9 * apart, sy + 0.43 * apart, 1.05),
+        talker=(sx + 1.2, sy + 1.9, 1.6),
+        moved=(sx - 0.55 * apart, sy + 0.8 * apart, 0.95),
+    )
 
 
-BOOTH = _place(0.15, (3.2, 3.6, 2.4))
-BEDROOM = _place(0.25, (3.9, 4.3, 2.5))
-OFFICE = _place(0.3, (4.4, 5.2, 2.6))
-LIVING_ROOM = _place(0.4, (5.6, 6.4, 2.7))
-HALL = _place(0.6, (7.1, 8.2, 3.0))
+BOOTH = _place(0.15, (3.2, 3.6, 2.4), 0.3)
+BEDROOM = _place(0.25, (3.9, 4.3, 2.5), 0.5)
+OFFICE = _place(0.3, (4.4, 5.2, 2.6), 0.6)
+LIVING_ROOM = _place(0.4, (5.6, 6.4, 2.7), 0.8)
+HALL = _place(0.6, (7.1, 8.2, 3.0), 1.0)
 
 ROOMS = {
     "booth": (BOOTH, 0.010),
@@ -228,7 +242,11 @@ ROOMS = {
 }
 """By name: the place, and the delay of its devices in seconds."""
 MOSHI = (Line(0.5, "man"),)
-"""Moshi speaks for 20 seconds without a long pause."""
+"""Moshi speaks, with no long pause."""
+DOUBLE_TALK_S = 6.0
+"""When the talker begins to talk over Moshi."""
+TALKERS = {"booth": "intro", "bedroom": "man", "office": "intro", "living room": "man", "hall": "intro"}
+"""Who talks over Moshi in which room: real voices, for those of espeak-ng are understood through anything."""
 
 
 def single_talk(room: str, seconds: float = 20.0) -> Scene:
@@ -253,19 +271,28 @@ def with_moved_microphone(room: str, at: float = 10.0) -> Scene:
     return replace(single_talk(room), name=f"{room}: microphone moved", moved_at=at)
 
 
-def double_talk(room: str, echo_db: float | None, voice: str = "en-us", seconds: float = 20.0) -> Scene:
-    """Somebody talks over Moshi from the sixth second on; the echo so much louder, or None: headphones."""
+def double_talk(room: str, echo_db: float | None, voice: str | None = None, seconds: float = 20.0) -> Scene:
+    """Somebody talks over Moshi from the sixth second on; the echo so much louder, or None: headphones.
+
+    Without a voice it is the room's own of ``TALKERS``.
+    """
     place, delay = ROOMS[room]
-    speed = 160
-    near = []
-    at = 6.0
-    for text in _TEXTS:
-        near.append(Line(at, voice, text, speed))
-        at += len(spoken(voice, text, speed)) / SAMPLE_RATE + 0.3
+    voice = voice or TALKERS[room]
+    far = (Line(0.5, "intro" if voice == "man" else "man"),)
     echo = None if echo_db is None else NEAR_DBFS + echo_db
     heard = "headphones" if echo_db is None else f"echo {echo_db:+.0f} dB"
-    name = f"{room}: both talk, {voice}, {heard}"
-    return Scene(name, place, delay, seconds, MOSHI, tuple(near), echo)
+    name = f"{room}: {voice} talks over Moshi, {heard}"
+    return Scene(name, place, delay, seconds, far, tuple(_talk(voice, DOUBLE_TALK_S)), echo)
+
+
+def _talk(voice: str, at: float) -> Iterator[Line]:
+    """Sentence after sentence, or a recording."""
+    if voice in _RECORDED:
+        yield Line(at, voice)
+        return
+    for text in _TEXTS:
+        yield Line(at, voice, text)
+        at += len(spoken(voice, text, SPEED)) / SAMPLE_RATE + 0.3
 
 
 WAKE_NEAR_DBFS = -36.0
@@ -278,7 +305,7 @@ WAKE_EVERY_S = 4.0
 def wake_words(room: str, echo_db: float) -> Scene:
     """ "Hey Jarvis" over Moshi's voice, in every voice and at every speed: ten times."""
     place, delay = ROOMS[room]
-    said = [(voice, speed) for voice in VOICES for speed in SPEEDS]
+    said = [(voice, speed) for voice, speeds in WAKE_VOICES.items() for speed in speeds]
     near = tuple(
         Line(WAKE_FIRST_S + i * WAKE_EVERY_S, voice, "hey jarvis", speed, WAKE_NEAR_DBFS)
         for i, (voice, speed) in enumerate(said)

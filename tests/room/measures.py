@@ -1,0 +1,112 @@
+"""How well a canceller did: echo reduction, intelligibility, wake words, speech that is none."""
+
+import numpy as np
+from numpy.typing import NDArray
+from pystoi import stoi as intelligibility
+
+from moshi_speaker.audio.frames import FRAME_SAMPLES, SAMPLE_RATE, WAKE_CHUNK_SAMPLES, Samples
+from moshi_speaker.audio.resample import DELAY_SECONDS, Downsampler, to_int16
+from moshi_speaker.settings import WakeSettings
+from moshi_speaker.wake.auto import open_engine
+from moshi_speaker.wake.detector import Detector
+from tests.room.acoustics import active
+from tests.room.scenes import Sound
+
+FIRST_SYLLABLE_S = 0.3
+LATE_S = 0.03
+"""By how much a canceller may delay what it gives: filter banks do."""
+HEARD_WITHIN_S = 2.0
+"""Seconds after the beginning of a wake word within which it must be detected."""
+
+Mask = NDArray[np.bool_]
+
+
+def onset_s(sound: Sound) -> float:
+    """When the first echo arrives, in seconds from the beginning."""
+    return int(np.argmax(active(sound.echo))) / SAMPLE_RATE
+
+
+def erle_db(sound: Sound, out: Samples, begin_s: float, end_s: float = np.inf) -> float:
+    """Echo return loss enhancement: decibels of the microphone above the output, where only Moshi speaks.
+
+    Between two moments after the first echo. The noise of the room is in both, so that it bounds it.
+    """
+    alone = active(sound.echo) & ~_spoken_over(sound) & _between(sound, begin_s, end_s)
+    return _decibels(sound.mic[alone], out[alone])
+
+
+def erle_over_time(sound: Sound, out: Samples, window_s: float = 0.5) -> tuple[Samples, Samples]:
+    """Middles of windows in seconds after the first echo, and the ERLE in each; NaN where Moshi is silent."""
+    n = round(window_s * SAMPLE_RATE)
+    first = round(onset_s(sound) * SAMPLE_RATE)
+    alone = active(sound.echo) & ~_spoken_over(sound)
+    middles, found = [], []
+    for begin in range(first, len(out) - n, n // 2):
+        here = np.flatnonzero(alone[begin : begin + n]) + begin
+        middles.append((begin - first) / SAMPLE_RATE + window_s / 2)
+        found.append(_decibels(sound.mic[here], out[here]) if len(here) > n // 4 else np.nan)
+    return np.array(middles, np.float32), np.array(found, np.float32)
+
+
+def double_talk_reduction_db(sound: Sound, out: Samples) -> float:
+    """Decibels of the echo above what is left of it while both talk: for cancellers that keep the talker.
+
+    What is left is the output less talker and noise, so whatever is done to the talker counts as echo.
+    """
+    both = active(sound.echo) & active(sound.near)
+    left = out - sound.near - sound.noise
+    return _decibels(sound.echo[both], left[both])
+
+
+def stoi(sound: Sound, out: Samples) -> float:
+    """Intelligibility of the talker in the output, 0 to 1 (Taal et al. 2011), from his first word on."""
+    first = int(np.argmax(active(sound.near)))
+    near, heard = sound.near[first:], out[first:]
+    late = _lag(near, heard)
+    return float(intelligibility(near[: len(near) - late], heard[late:], SAMPLE_RATE))
+
+
+def wakes(out: Samples) -> list[float]:
+    """When the speaker's own wake word detector wakes, in seconds."""
+    settings = WakeSettings()
+    detector = Detector.over(open_engine(settings), settings)
+    to_wake = Downsampler()
+    found = []
+    try:
+        for begin in range(0, len(out) - FRAME_SAMPLES + 1, FRAME_SAMPLES):
+            chunk = to_int16(to_wake.feed(out[begin : begin + FRAME_SAMPLES]))
+            assert chunk.shape == (WAKE_CHUNK_SAMPLES,)
+            end = (begin + FRAME_SAMPLES) / SAMPLE_RATE - DELAY_SECONDS
+            if detector.hear(chunk, end) is not None:
+                found.append(end)
+    finally:
+        detector.close()
+    return found
+
+
+def found_wake_words(sound: Sound, out: Samples) -> int:
+    """How many of the lines of the talker, all wake words, were detected."""
+    at = wakes(out)
+    return sum(any(line.at < moment < line.at + HEARD_WITHIN_S for moment in at) for line in sound.scene.near)
+
+
+def _spoken_over(sound: Sound) -> Mask:
+    return active(sound.near) if sound.scene.near else np.zeros(len(sound.near), bool)
+
+
+def _between(sound: Sound, begin_s: float, end_s: float) -> Mask:
+    seconds = np.arange(len(sound.mic)) / SAMPLE_RATE - onset_s(sound)
+    between: Mask = (seconds >= begin_s) & (seconds < end_s)
+    return between
+
+
+def _decibels(above: Samples, below: Samples) -> float:
+    above_energy, below_energy = (float(np.sum(np.square(each, dtype=np.float64))) for each in (above, below))
+    return float(10.0 * np.log10((above_energy + 1e-20) / (below_energy + 1e-20)))
+
+
+def _lag(near: Samples, heard: Samples) -> int:
+    """By how many samples the talker is late in what is heard."""
+    size = 2 * len(near)
+    product = np.fft.irfft(np.fft.rfft(heard, size) * np.conj(np.fft.rfft(near, size)), size)
+    return int(np.argmax(product[: round(LATE_S * SAMPLE_RATE)]))
