@@ -34,6 +34,13 @@ def nothing(_: Reference) -> EchoCanceller:
     return NoEchoCanceller()
 
 
+def ours(reference: Reference) -> EchoCanceller:
+    """The speaker's own canceller in a room it does not know."""
+    from moshi_speaker.audio.echo.canceller import KalmanCanceller
+
+    return KalmanCanceller(reference)
+
+
 def clean(make: MakeCanceller, sound: Sound) -> Cleaning:
     """Run a fresh canceller over a scene."""
     reference = Reference()

@@ -4,12 +4,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pystoi import stoi as intelligibility
 
+from moshi_speaker.audio.activity import SileroActivity, level_dbfs
 from moshi_speaker.audio.frames import FRAME_SAMPLES, SAMPLE_RATE, WAKE_CHUNK_SAMPLES, Samples
 from moshi_speaker.audio.resample import DELAY_SECONDS, Downsampler, to_int16
-from moshi_speaker.settings import WakeSettings
+from moshi_speaker.settings import AudioSettings, WakeSettings
 from moshi_speaker.wake.auto import open_engine
 from moshi_speaker.wake.detector import Detector
 from tests.room.acoustics import active
+from tests.room.cancelling import Cleaning
 from tests.room.scenes import Sound
 
 FIRST_SYLLABLE_S = 0.3
@@ -26,12 +28,17 @@ def onset_s(sound: Sound) -> float:
     return int(np.argmax(active(sound.echo))) / SAMPLE_RATE
 
 
-def erle_db(sound: Sound, out: Samples, begin_s: float, end_s: float = np.inf) -> float:
+def erle_db(
+    sound: Sound, out: Samples, begin_s: float, end_s: float = np.inf, since_s: float | None = None
+) -> float:
     """Echo return loss enhancement: decibels of the microphone above the output, where only Moshi speaks.
 
-    Between two moments after the first echo. The noise of the room is in both, so that it bounds it.
+    Between two moments after ``since_s``, or after the first echo. The noise of the room is in both, so that
+    it bounds it.
     """
-    alone = active(sound.echo) & ~_spoken_over(sound) & _between(sound, begin_s, end_s)
+    since = onset_s(sound) if since_s is None else since_s
+    seconds = np.arange(len(sound.mic)) / SAMPLE_RATE - since
+    alone = active(sound.echo) & ~_spoken_over(sound) & (seconds >= begin_s) & (seconds < end_s)
     return _decibels(sound.mic[alone], out[alone])
 
 
@@ -59,9 +66,13 @@ def double_talk_reduction_db(sound: Sound, out: Samples) -> float:
 
 
 def stoi(sound: Sound, out: Samples) -> float:
-    """Intelligibility of the talker in the output, 0 to 1 (Taal et al. 2011), from his first word on."""
+    """Intelligibility of the talker in the output, 0 to 1 (Taal et al. 2011), from his first word on.
+
+    Where there is no echo, the microphone itself is what it could be at best: it judges the harm done.
+    """
     first = int(np.argmax(active(sound.near)))
-    near, heard = sound.near[first:], out[first:]
+    best = sound.mic if sound.scene.echo_dbfs is None else sound.near
+    near, heard = best[first:], out[first:]
     late = _lag(near, heard)
     return float(intelligibility(near[: len(near) - late], heard[late:], SAMPLE_RATE))
 
@@ -90,14 +101,21 @@ def found_wake_words(sound: Sound, out: Samples) -> int:
     return sum(any(line.at < moment < line.at + HEARD_WITHIN_S for moment in at) for line in sound.scene.near)
 
 
+def heard_speech(cleaning: Cleaning) -> list[float]:
+    """When Silero takes what is left for speech, in seconds of each frame: louder than echo may be."""
+    activity, to_vad = SileroActivity(), Downsampler()
+    threshold = AudioSettings().speech_threshold
+    found = []
+    for i, echo_dbfs in enumerate(cleaning.echo_dbfs):
+        frame = cleaning.pcm[i * FRAME_SAMPLES : (i + 1) * FRAME_SAMPLES]
+        speech = activity.feed(to_vad.feed(frame))
+        if speech >= threshold and level_dbfs(frame) > echo_dbfs:
+            found.append(i * FRAME_SAMPLES / SAMPLE_RATE)
+    return found
+
+
 def _spoken_over(sound: Sound) -> Mask:
     return active(sound.near) if sound.scene.near else np.zeros(len(sound.near), bool)
-
-
-def _between(sound: Sound, begin_s: float, end_s: float) -> Mask:
-    seconds = np.arange(len(sound.mic)) / SAMPLE_RATE - onset_s(sound)
-    between: Mask = (seconds >= begin_s) & (seconds < end_s)
-    return between
 
 
 def _decibels(above: Samples, below: Samples) -> float:

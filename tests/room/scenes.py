@@ -34,6 +34,8 @@ SPEED = 160
 """Words a minute, where it does not matter."""
 NEAR_DBFS = -30.0
 """The talker at the microphone, two metres away, with the usual gain."""
+ECHO_DBFS = -24.0
+"""Moshi at the microphone."""
 NOISE_DBFS = -65.0
 MOVE_S = 0.2
 """How long it takes to put a microphone elsewhere."""
@@ -96,7 +98,7 @@ class Scene:
     seconds: float
     far: tuple[Line, ...]
     near: tuple[Line, ...] = ()
-    echo_dbfs: float | None = -24.0
+    echo_dbfs: float | None = ECHO_DBFS
     """Level of the echo at the microphone; None: headphones, no echo at all."""
     drift_ppm: float = 0.0
     """How much faster the clock of the loudspeaker runs than that of the microphone, in millionths."""
@@ -313,3 +315,27 @@ def wake_words(room: str, echo_db: float) -> Scene:
     seconds = WAKE_FIRST_S + len(said) * WAKE_EVERY_S
     name = f"{room}: wake words, echo {echo_db:+.0f} dB"
     return Scene(name, place, delay, seconds, MOSHI, near, WAKE_NEAR_DBFS + echo_db)
+
+
+NEAR_MISSES = ("hey Travis", "hey Jarrod", "hey service", "hey Jane", "a jar of this", "they are vast")
+"""What Moshi says that is like the wake word."""
+LONG_PIECE_S = 60.0
+
+
+def long_talk(room: str, minutes: int = 10) -> Iterator[Scene]:
+    """Moshi talks on and on, with near misses of the wake word; minute by minute, nobody else speaks."""
+    place, delay = ROOMS[room]
+    voices = tuple(WAKE_VOICES)
+    for minute in range(minutes):
+        far = [Line(0.0, "intro" if minute % 2 else "man", seconds=20.0)]
+        for i, said in enumerate(NEAR_MISSES):
+            far.append(Line(21.0 + 2.4 * i, voices[(minute + i) % len(voices)], said))
+        far.append(Line(36.0, "man", seconds=22.0, begin=25.0))
+        yield Scene(f"{room}: minute {minute + 1}", place, delay, LONG_PIECE_S, tuple(far))
+
+
+def own_wake_words(room: str) -> Scene:
+    """Moshi itself says the wake word, after some sentences, in every voice and at every speed: ten times."""
+    asked = wake_words(room, 0.0)
+    far = (Line(0.5, "intro", seconds=WAKE_FIRST_S - 1.0), *asked.near)
+    return replace(asked, name=f"{room}: Moshi says the wake word", far=far, near=(), echo_dbfs=ECHO_DBFS)

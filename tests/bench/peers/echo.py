@@ -1,15 +1,17 @@
 """Other echo cancellers over sound files; each runs in an environment of its own, which has numpy and itself.
 
-``python tests/bench/peers/echo.py WHO FOLDER`` cleans every ``NAME.npz`` of the folder, with ``mic`` and ``far``
-of shape (n,) at 24 kHz and ``delay_s``, into ``NAME.WHO.npy``. Everybody is told the delay of the scene.
+``python tests/bench/peers/echo.py WHO FOLDER`` cleans every ``NAME.npz`` of the folder, with ``mic`` and
+``far`` of shape (n,) at 24 kHz and ``delay_s``, into ``NAME.WHO.npy``. Everybody is told the scene's delay.
 """
 
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+Pcm = NDArray[np.int16]
 
 RATE = 24_000
 HOP = 240
@@ -20,7 +22,7 @@ SPEEX_LEAD_S = 0.005
 """How much earlier than the echo Speex hears what was played."""
 
 
-def webrtc(mic: Any, far: Any, delay_s: float) -> Any:
+def webrtc(mic: Pcm, far: Pcm, delay_s: float) -> Pcm:
     """AEC3 as LiveKit ships it, echo cancellation and nothing else; int16 in and out, shape (n,)."""
     from livekit.rtc import AudioFrame, AudioProcessingModule
 
@@ -36,7 +38,7 @@ def webrtc(mic: Any, far: Any, delay_s: float) -> Any:
     return out
 
 
-def speex(mic: Any, far: Any, delay_s: float) -> Any:
+def speex(mic: Pcm, far: Pcm, delay_s: float) -> Pcm:
     """Speex' adaptive filter without its post-processing; int16 in and out, shape (n,).
 
     It looks for no delay itself: what was played is brought to it just before its echo.
@@ -53,7 +55,7 @@ def speex(mic: Any, far: Any, delay_s: float) -> Any:
     return out
 
 
-CANCELLERS: dict[str, Callable[[Any, Any, float], Any]] = {"webrtc": webrtc, "speex": speex}
+CANCELLERS: dict[str, Callable[[Pcm, Pcm, float], Pcm]] = {"webrtc": webrtc, "speex": speex}
 
 
 def main(who: str, folder: Path) -> None:

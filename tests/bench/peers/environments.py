@@ -43,6 +43,16 @@ ENVIRONMENTS = {
         installs=(_TORCH, ("moshi==0.2.13",)),
         imports=("moshi.models", "torch"),
     ),
+    "webrtc": Environment(
+        name="webrtc",
+        installs=(("livekit==1.2.1", "numpy"),),
+        imports=("livekit.rtc", "numpy"),
+    ),
+    "speex": Environment(
+        name="speex",
+        installs=(("pyaec==1.0.1", "numpy"),),
+        imports=("pyaec", "numpy"),
+    ),
 }
 """By name."""
 

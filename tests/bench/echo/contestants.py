@@ -1,0 +1,36 @@
+"""Who cancels echo: ours, others in environments of their own, and nobody."""
+
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from moshi_speaker.audio.frames import Samples
+from moshi_speaker.errors import UsageError
+from tests.bench.peers.environments import python_of
+from tests.room.cancelling import clean, nothing, ours
+from tests.room.scenes import Sound
+
+NOTHING, WEBRTC, SPEEX, OURS = "nothing", "WebRTC AEC3", "Speex", "ours"
+PEERS = {WEBRTC: "webrtc", SPEEX: "speex"}
+"""Name: that of its environment, and of its function in the program."""
+PROGRAM = Path(__file__).parents[1] / "peers" / "echo.py"
+
+
+def outputs(who: str, sounds: Sequence[Sound]) -> list[Samples]:
+    """What somebody makes of scenes, shape (n,) each. Raises UsageError when it cannot be installed."""
+    if who not in PEERS:
+        return [clean(ours if who == OURS else nothing, sound).pcm for sound in sounds]
+    name = PEERS[who]
+    python = python_of(name)
+    with TemporaryDirectory(prefix="echo-") as folder:
+        for number, sound in enumerate(sounds):
+            path = Path(folder) / f"{number:03}.npz"
+            np.savez(path, mic=sound.mic, far=sound.far, delay_s=sound.scene.delay)
+        done = subprocess.run([python, PROGRAM, name, folder], capture_output=True, text=True, check=False)
+        if done.returncode:
+            lines = done.stderr.strip().splitlines() or ["no reason given"]
+            raise UsageError(f"{who} failed: {lines[-1]}", where=str(PROGRAM))
+        return [np.load(Path(folder) / f"{number:03}.{name}.npy") for number in range(len(sounds))]
