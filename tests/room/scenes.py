@@ -282,7 +282,7 @@ def double_talk(room: str, echo_db: float | None, voice: str | None = None, seco
     voice = voice or TALKERS[room]
     far = (Line(0.5, "intro" if voice == "man" else "man"),)
     echo = None if echo_db is None else NEAR_DBFS + echo_db
-    heard = "headphones" if echo_db is None else f"echo {echo_db:+.0f} dB"
+    heard = "headphones" if echo_db is None else f"echo {_signed(echo_db)} dB"
     name = f"{room}: {voice} talks over Moshi, {heard}"
     return Scene(name, place, delay, seconds, far, tuple(_talk(voice, DOUBLE_TALK_S)), echo)
 
@@ -313,7 +313,7 @@ def wake_words(room: str, echo_db: float) -> Scene:
         for i, (voice, speed) in enumerate(said)
     )
     seconds = WAKE_FIRST_S + len(said) * WAKE_EVERY_S
-    name = f"{room}: wake words, echo {echo_db:+.0f} dB"
+    name = f"{room}: wake words, echo {_signed(echo_db)} dB"
     return Scene(name, place, delay, seconds, MOSHI, near, WAKE_NEAR_DBFS + echo_db)
 
 
@@ -339,3 +339,7 @@ def own_wake_words(room: str) -> Scene:
     asked = wake_words(room, 0.0)
     far = (Line(0.5, "intro", seconds=WAKE_FIRST_S - 1.0), *asked.near)
     return replace(asked, name=f"{room}: Moshi says the wake word", far=far, near=(), echo_dbfs=ECHO_DBFS)
+
+
+def _signed(decibels: float) -> str:
+    return f"{decibels:+.0f}" if round(decibels) else "0"

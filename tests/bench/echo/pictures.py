@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moshi_speaker.audio.frames import SAMPLE_RATE, Samples
-from moshi_speaker.bench.canvas import BLUE, GREEN, GREY, INK, ORANGE, RED, STYLE, WIDTH, canvas
+from moshi_speaker.bench.canvas import BLUE, GREEN, GREY, INK, ORANGE, PAPER, RED, STYLE, WIDTH, canvas
 from tests.bench.echo.contestants import NOTHING, OURS, SPEEX, WEBRTC
 from tests.bench.echo.findings import Finding
 from tests.bench.echo.suite import ALONE, BOTH
@@ -19,6 +19,7 @@ from tests.room.scenes import DOUBLE_TALK_S, ROOMS, double_talk, render
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 COLOURS = {NOTHING: GREY, WEBRTC: ORANGE, SPEEX: BLUE, OURS: GREEN}
 ROOM_COLOURS = dict(zip(ROOMS, ("#a6d8f0", "#56b4e9", BLUE, "#00486f", INK), strict=True))
@@ -27,8 +28,13 @@ SHOWN = "living room", 6.0
 """Room and decibels of the talk that is shown."""
 SECONDS = (3.0, 13.0)
 """Of it."""
-_FFT, _HOP = 768, 240
-_FLOOR_DB = -95.0
+_FFT, _HOP, _BINS = 768, 240, 2
+"""Samples of a spectrum and between two; how many bins and steps are averaged into one dot."""
+_DARK_DB, _BRIGHT_DB = -84.0, -36.0
+_DOTS = 110
+"""An inch, of the spectrograms: the noise of a room does not compress."""
+_GAP_S = 0.3
+"""Seconds between two points beyond which Moshi made a pause, and the line does too."""
 
 
 def draw(findings: Sequence[Finding], folder: Path) -> Iterator[Path]:
@@ -48,9 +54,9 @@ def reduction_over_time(findings: Sequence[Finding], path: Path) -> Path:
         room = each.scene.partition(":")[0]
         if each.part == ALONE and each.who == OURS:
             t60 = ROOMS[room][0].room.t60
-            axes.plot(*each.curve, color=ROOM_COLOURS[room], linewidth=2, label=f"{room}, T60 {t60} s")
-    axes.axhline(20, color=RED, linewidth=1.2, linestyle=(0, (5, 2)))
-    axes.text(15.0, 20.6, "wanted after 3 s", color=RED, fontsize=9, ha="right")
+            axes.plot(*_with_gaps(each), color=ROOM_COLOURS[room], linewidth=2, label=f"{room}, T60 {t60} s")
+    axes.hlines(20, 3, 4, color=RED, linewidth=1.6)
+    axes.hlines(30, 4, 15, color=RED, linewidth=1.6, label="asked for (up to T60 0.4 s)")
     axes.set_xlim(0, 15)
     axes.set_ylim(0, None)
     axes.set_xlabel("seconds of Moshi's voice in a room never heard before")
@@ -100,17 +106,10 @@ def spectrograms(path: Path) -> Path:
     )
     for axes, (title, samples) in zip(rows, shown, strict=True):
         _spectrogram(axes, samples, title)
-    rows[0].annotate(
-        "from here on both talk",
-        xy=(DOUBLE_TALK_S - SECONDS[0], 1.0),
-        xycoords=("data", "axes fraction"),
-        xytext=(4, 3),
-        textcoords="offset points",
-        fontsize=9,
-        color=RED,
-    )
+    for x, text in ((0.1, "Moshi talks"), (DOUBLE_TALK_S - SECONDS[0] + 0.1, "both talk")):
+        rows[0].text(x, 7.3, text, fontsize=10, fontweight="bold", color=PAPER)
     rows[-1].set_xlabel("seconds")
-    return _saved(figure, path)
+    return _saved(figure, path, dpi=_DOTS)
 
 
 def _spectrogram(axes: "Axes", samples: Samples, title: str) -> None:
@@ -121,11 +120,11 @@ def _spectrogram(axes: "Axes", samples: Samples, title: str) -> None:
         aspect="auto",
         extent=(0.0, SECONDS[1] - SECONDS[0], 0.0, SAMPLE_RATE / 2000.0),
         cmap="magma",
-        vmin=_FLOOR_DB,
-        vmax=-35.0,
+        vmin=_DARK_DB,
+        vmax=_BRIGHT_DB,
         interpolation="nearest",
     )
-    axes.axvline(DOUBLE_TALK_S - SECONDS[0], color=RED, linewidth=1.2, linestyle=(0, (5, 2)))
+    axes.axvline(DOUBLE_TALK_S - SECONDS[0], color=PAPER, linewidth=1.2, linestyle=(0, (5, 2)))
     axes.set_ylim(0.0, 8.0)
     axes.set_ylabel("kHz")
     axes.grid(visible=False)
@@ -133,11 +132,20 @@ def _spectrogram(axes: "Axes", samples: Samples, title: str) -> None:
 
 
 def _decibels(samples: Samples) -> NDArray[np.float64]:
-    """Power of 10 ms steps, shape (bins, steps), in dB."""
+    """Power of 20 ms steps and 62 Hz, shape (bins, steps), in dB."""
     windows = np.lib.stride_tricks.sliding_window_view(samples, _FFT)[::_HOP] * np.hanning(_FFT)
-    spectrum = np.abs(np.fft.rfft(windows, axis=1)) / (_FFT / 4)
-    levels: NDArray[np.float64] = 20.0 * np.log10(spectrum.T + 1e-9)
+    power = np.square(np.abs(np.fft.rfft(windows, axis=1)) / (_FFT / 4))
+    steps, bins = (size // _BINS for size in power.shape)
+    dots = power[: steps * _BINS, : bins * _BINS].reshape(steps, _BINS, bins, _BINS).mean(axis=(1, 3))
+    levels: NDArray[np.float64] = 10.0 * np.log10(dots.T + 1e-12)
     return levels
+
+
+def _with_gaps(finding: Finding) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The curve of a finding, with a number that is none wherever Moshi made a pause."""
+    seconds, decibels = (np.asarray(each, np.float64) for each in finding.curve)
+    pauses = np.flatnonzero(np.diff(seconds) > _GAP_S) + 1
+    return np.insert(seconds, pauses, np.nan), np.insert(decibels, pauses, np.nan)
 
 
 def _short(scene: str) -> str:
@@ -145,7 +153,7 @@ def _short(scene: str) -> str:
     return f"{room},{rest.rpartition(',')[2]}"
 
 
-def _saved(figure: object, path: Path) -> Path:
-    figure.savefig(path)  # type: ignore[attr-defined]
+def _saved(figure: "Figure", path: Path, dpi: float | None = None) -> Path:
+    figure.savefig(path, dpi=dpi or "figure")
     shrink(path)
     return path
