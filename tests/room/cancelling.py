@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from moshi_speaker.audio.echo.canceller import KalmanCanceller
 
 from moshi_speaker.audio.echo import EchoCanceller, NoEchoCanceller
 from moshi_speaker.audio.frames import BLOCK_SAMPLES, FRAME_SAMPLES, SAMPLE_RATE, Samples
@@ -36,8 +37,6 @@ def nothing(_: Reference) -> EchoCanceller:
 
 def ours(reference: Reference) -> EchoCanceller:
     """The speaker's own canceller in a room it does not know."""
-    from moshi_speaker.audio.echo.canceller import KalmanCanceller
-
     return KalmanCanceller(reference)
 
 
@@ -67,3 +66,21 @@ def clean_with(
         pcm.append(cleaned.pcm)
         echo.append(cleaned.echo_dbfs)
     return Cleaning(np.concatenate(pcm), np.array(echo, np.float32))
+
+
+def clean_next(before: Sound, sound: Sound) -> Cleaning:
+    """Run our own canceller over two scenes that follow one another, and give the second."""
+    reference = Reference()
+    canceller = KalmanCanceller(reference)
+    clean_with(canceller, reference, before)
+    return clean_with(canceller, reference, sound, BEGIN_AT + len(before.mic) / SAMPLE_RATE)
+
+
+def clean_after_restart(before: Sound, sound: Sound) -> Cleaning:
+    """Run our own canceller over a scene, and another one, which knows what it learnt, over a second."""
+    reference = Reference()
+    canceller = KalmanCanceller(reference)
+    clean_with(canceller, reference, before)
+    assert canceller.room is not None, "nothing worth remembering was learnt"
+    reference = Reference()
+    return clean_with(KalmanCanceller(reference, canceller.room), reference, sound)

@@ -12,7 +12,7 @@ from moshi_speaker.wake.auto import open_engine
 from moshi_speaker.wake.detector import Detector
 from tests.room.acoustics import active
 from tests.room.cancelling import Cleaning
-from tests.room.scenes import Sound
+from tests.room.scenes import EARCON, Sound
 
 FIRST_SYLLABLE_S = 0.3
 LATE_S = 0.03
@@ -24,8 +24,12 @@ Mask = NDArray[np.bool_]
 
 
 def onset_s(sound: Sound) -> float:
-    """When the first echo arrives, in seconds from the beginning."""
-    return int(np.argmax(active(sound.echo))) / SAMPLE_RATE
+    """When the first echo of speech arrives, in seconds from the beginning; an earcon is none."""
+    first = (
+        min((line.at for line in sound.scene.far if line.voice != EARCON), default=0.0) + sound.scene.delay
+    )
+    begin = round(first * SAMPLE_RATE)
+    return (begin + int(np.argmax(active(sound.echo)[begin:]))) / SAMPLE_RATE
 
 
 def erle_db(
@@ -43,15 +47,16 @@ def erle_db(
 
 
 def erle_over_time(sound: Sound, out: Samples, window_s: float = 0.5) -> tuple[Samples, Samples]:
-    """Middles of windows in seconds after the first echo, and the ERLE in each; NaN where Moshi is silent."""
+    """Middles of windows in seconds after the first echo, and the ERLE in each, where Moshi speaks."""
     n = round(window_s * SAMPLE_RATE)
     first = round(onset_s(sound) * SAMPLE_RATE)
     alone = active(sound.echo) & ~_spoken_over(sound)
     middles, found = [], []
     for begin in range(first, len(out) - n, n // 2):
         here = np.flatnonzero(alone[begin : begin + n]) + begin
-        middles.append((begin - first) / SAMPLE_RATE + window_s / 2)
-        found.append(_decibels(sound.mic[here], out[here]) if len(here) > n // 4 else np.nan)
+        if len(here) > n // 4:
+            middles.append((begin - first) / SAMPLE_RATE + window_s / 2)
+            found.append(_decibels(sound.mic[here], out[here]))
     return np.array(middles, np.float32), np.array(found, np.float32)
 
 

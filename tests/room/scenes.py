@@ -12,24 +12,24 @@ from pathlib import Path
 
 import numpy as np
 
+from moshi_speaker.audio.earcons import earcon
 from moshi_speaker.audio.frames import FRAME_SAMPLES, SAMPLE_RATE, Samples
 from moshi_speaker.audio.mixer import gain, limit
 from moshi_speaker.audio.wavfile import read_audio
+from moshi_speaker.events import Earcon
+from moshi_speaker.settings import AudioSettings
 from tests.room import acoustics
 from tests.room.acoustics import Array, Point, Shoebox
 
 RECORDINGS = Path(__file__).parents[3] / "shared" / "audio"
 """Recordings of people, beside the repository; where they are not there, espeak-ng speaks instead."""
+EARCON = "earcon"
+"""The voice that is none: the sound of a wake."""
 VOLUME = 80
 """Percent: how loud Moshi speaks in all scenes."""
-WAKE_VOICES = {
-    "en-us+f1": (150, 170),
-    "en-us+f4": (150, 170),
-    "en-us+m4": (160, 170),
-    "en-us+m6": (140, 170),
-    "en-us+klatt": (160, 170),
-}
-"""Voices, and words a minute, in which the detector knows "hey Jarvis" wherever there is no echo."""
+WAKE_VOICES = ("en-us+f5", "en-us+m4", "en-us+m6", "en-us+m8", "en-us+klatt2")
+WAKE_SPEEDS = (160, 180)
+"""Voices, and words a minute, in which the detector is sure of "hey Jarvis" wherever there is no echo."""
 SPEED = 160
 """Words a minute, where it does not matter."""
 NEAR_DBFS = -30.0
@@ -62,7 +62,7 @@ class Line:
     at: float
     """Seconds from the beginning of the scene."""
     voice: str
-    """A voice of espeak-ng, or the name of a recording: ``man`` or ``intro``."""
+    """A voice of espeak-ng, the name of a recording (``man`` or ``intro``), or ``EARCON``."""
     text: str = ""
     """What is said; a recording says what it says."""
     speed: int = SPEED
@@ -142,8 +142,11 @@ def played(lines: Sequence[Line], n: int) -> Samples:
     """What the mixer gives the loudspeaker for these lines, shape (n,): full-scale speech at 80 % volume."""
     mix = np.zeros(n, np.float32)
     for line in lines:
-        speech = _speech(line)
-        _add(mix, speech / max(float(np.abs(speech).max()), 1e-9), line.at)
+        if line.voice == EARCON:
+            _add(mix, gain(AudioSettings().earcon_volume) * earcon(Earcon.WAKE), line.at)
+        else:
+            speech = _speech(line)
+            _add(mix, speech / max(float(np.abs(speech).max()), 1e-9), line.at)
     return limit(mix) * np.float32(gain(VOLUME))
 
 
@@ -154,12 +157,12 @@ def _echo(scene: Scene, far: Samples) -> Array:
     moving = acoustics.high_pass(acoustics.distorted(far, scene.distortion), _LOUDSPEAKER_HZ)
     moving = acoustics.drifted(acoustics.delayed(moving, scene.delay), scene.drift_ppm)
     echo = acoustics.convolve(
-        moving, acoustics.impulse_response(place.room, place.loudspeaker, place.microphone, scene.seed)
+        moving, acoustics.impulse_response(place.room, place.loudspeaker, place.microphone)
     )
     factor = float(10.0 ** ((scene.echo_dbfs - acoustics.active_dbfs(echo)) / 20.0))
     if scene.moved_at is not None:
         elsewhere = acoustics.convolve(
-            moving, acoustics.impulse_response(place.room, place.loudspeaker, place.moved, scene.seed)
+            moving, acoustics.impulse_response(place.room, place.loudspeaker, place.moved)
         )
         seconds = np.arange(len(echo)) / SAMPLE_RATE
         share = np.clip((seconds - scene.moved_at) / MOVE_S, 0.0, 1.0)
@@ -174,7 +177,7 @@ def _near(scene: Scene, n: int) -> Array:
     for line in scene.near:
         alone = np.zeros(n, np.float32)
         _add(alone, _speech(line), line.at)
-        response = acoustics.impulse_response(place.room, place.talker, place.microphone, scene.seed)
+        response = acoustics.impulse_response(place.room, place.talker, place.microphone)
         heard = acoustics.convolve(alone, response)
         near += heard * 10.0 ** ((line.dbfs - acoustics.active_dbfs(heard)) / 20.0)
     return near
@@ -257,6 +260,19 @@ def single_talk(room: str, seconds: float = 20.0) -> Scene:
     return Scene(f"{room}: Moshi alone", place, delay, seconds, MOSHI)
 
 
+def next_talk(room: str, seconds: float = 12.0) -> Scene:
+    """Moshi alone speaks again, of something else, after the sound of a wake."""
+    scene = single_talk(room, seconds)
+    far = (Line(0.2, EARCON), Line(1.2, "intro"))
+    return replace(scene, name=f"{room}, next talk", far=far, seed=2)
+
+
+def after_restart(room: str, slip: float = 0.007) -> Scene:
+    """The same as ``next_talk``; the device was opened anew, so that the echo comes later by ``slip``."""
+    scene = next_talk(room)
+    return replace(scene, name=f"{room}, remembered over a restart", delay=scene.delay + slip)
+
+
 def with_drift(room: str, ppm: float = 50.0) -> Scene:
     """Two devices whose clocks disagree."""
     return replace(single_talk(room), name=f"{room}: drift of {ppm:.0f} ppm", drift_ppm=ppm)
@@ -307,7 +323,7 @@ WAKE_EVERY_S = 4.0
 def wake_words(room: str, echo_db: float) -> Scene:
     """ "Hey Jarvis" over Moshi's voice, in every voice and at every speed: ten times."""
     place, delay = ROOMS[room]
-    said = [(voice, speed) for voice, speeds in WAKE_VOICES.items() for speed in speeds]
+    said = [(voice, speed) for voice in WAKE_VOICES for speed in WAKE_SPEEDS]
     near = tuple(
         Line(WAKE_FIRST_S + i * WAKE_EVERY_S, voice, "hey jarvis", speed, WAKE_NEAR_DBFS)
         for i, (voice, speed) in enumerate(said)
@@ -325,11 +341,10 @@ LONG_PIECE_S = 60.0
 def long_talk(room: str, minutes: int = 10) -> Iterator[Scene]:
     """Moshi talks on and on, with near misses of the wake word; minute by minute, nobody else speaks."""
     place, delay = ROOMS[room]
-    voices = tuple(WAKE_VOICES)
     for minute in range(minutes):
         far = [Line(0.0, "intro" if minute % 2 else "man", seconds=20.0)]
         for i, said in enumerate(NEAR_MISSES):
-            far.append(Line(21.0 + 2.4 * i, voices[(minute + i) % len(voices)], said))
+            far.append(Line(21.0 + 2.4 * i, WAKE_VOICES[(minute + i) % len(WAKE_VOICES)], said))
         far.append(Line(36.0, "man", seconds=22.0, begin=25.0))
         yield Scene(f"{room}: minute {minute + 1}", place, delay, LONG_PIECE_S, tuple(far))
 

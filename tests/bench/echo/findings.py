@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.table import Table
 
 from tests.bench.echo.contestants import NOTHING, OURS, SPEEX, WEBRTC
-from tests.bench.echo.suite import ALONE, BOTH, CHANGES, SELF, WAKE, Figures
+from tests.bench.echo.suite import BOTH, REDUCTION, SELF, WAKE, Figures
 
 WHO = (NOTHING, WEBRTC, SPEEX, OURS)
 NO_ECHO = "no echo"
@@ -58,7 +58,7 @@ def _reduction(by_scene: dict[tuple[str, str], dict[str, Figures]]) -> Table:
     for who in present:
         table.add_column(f"{who}, {WINDOWS[-1]}", justify="right")
     for (part, scene), by_who in by_scene.items():
-        if part in (ALONE, CHANGES):
+        if part in REDUCTION:
             mine = by_who.get(OURS, {})
             moved = mine.get("3 s after the move")
             cells = [_decibels(mine.get(window)) for window in WINDOWS]
@@ -95,13 +95,20 @@ def _wake(by_scene: dict[tuple[str, str], dict[str, Figures]]) -> Table:
 
 def _self(by_scene: dict[tuple[str, str], dict[str, Figures]]) -> Table:
     present = _present(by_scene, WHO)
-    table = Table("scene", title="Nobody but Moshi speaks: how often the speaker wakes itself")
+    table = Table("scene", title="Nobody but Moshi speaks: wakes, and seconds taken for somebody's speech")
     for who in present:
         table.add_column(who, justify="right")
     for (part, scene), by_who in by_scene.items():
         if part == SELF:
-            table.add_row(scene, *(f"{by_who[who]['wakes']:.0f}" if who in by_who else "" for who in present))
+            table.add_row(scene, *(_heard_itself(by_who.get(who)) for who in present))
     return table
+
+
+def _heard_itself(figures: Figures | None) -> str:
+    if figures is None:
+        return ""
+    speech = f", {figures['speech']:.1f} s" if "speech" in figures else ""
+    return f"{figures['wakes']:.0f}{speech}"
 
 
 def _present(by_scene: dict[tuple[str, str], dict[str, Figures]], who: Sequence[str]) -> list[str]:

@@ -5,10 +5,14 @@ from dataclasses import dataclass, replace
 
 from moshi_speaker.audio.frames import Samples
 from tests.room import measures, scenes
+from tests.room.cancelling import Cleaning, clean_after_restart, clean_next
 from tests.room.scenes import ROOMS, Scene, Sound
 
-ALONE, CHANGES, BOTH, WAKE, SELF = "Moshi alone", "Changes", "Both talk", "Wake words", "Hears itself"
-PARTS = (ALONE, CHANGES, BOTH, WAKE, SELF)
+ALONE, KNOWN, CHANGES = "Moshi alone", "Known room", "Changes"
+BOTH, WAKE, SELF = "Both talk", "Wake words", "Hears itself"
+PARTS = (ALONE, KNOWN, CHANGES, BOTH, WAKE, SELF)
+REDUCTION = (ALONE, KNOWN, CHANGES)
+"""Parts in which Moshi alone speaks, and the echo reduction is measured."""
 ECHO_DB = (0.0, 6.0, 12.0)
 """How much louder than the talker the echo is."""
 WAKE_ROOMS = ("booth", "living room")
@@ -24,6 +28,13 @@ class Case:
 
     part: str
     scene: Scene
+    after: Callable[[Sound, Sound], Cleaning] | None = None
+    """How ours goes on to it after a talk in the same room; nobody else remembers, and is left out."""
+
+    @property
+    def before(self) -> Scene:
+        """What was heard in this room before."""
+        return scenes.single_talk(self.scene.name.partition(",")[0])
 
 
 def cases(*, quick: bool = False) -> Iterator[Case]:
@@ -31,6 +42,9 @@ def cases(*, quick: bool = False) -> Iterator[Case]:
     rooms = QUICK_ROOMS if quick else tuple(ROOMS)
     for room in rooms:
         yield Case(ALONE, scenes.single_talk(room))
+    for room in rooms:
+        yield Case(KNOWN, scenes.next_talk(room), clean_next)
+        yield Case(KNOWN, scenes.after_restart(room), clean_after_restart)
     for room in ("living room",) if quick else ("bedroom", "living room"):
         yield Case(CHANGES, scenes.with_drift(room))
         yield Case(CHANGES, scenes.with_distortion(room))
@@ -83,6 +97,7 @@ def _self(_: Sound, out: Samples) -> Figures:
 
 FIGURES: dict[str, Callable[[Sound, Samples], Figures]] = {
     ALONE: _alone,
+    KNOWN: _alone,
     CHANGES: _alone,
     BOTH: _both,
     WAKE: _wake,
