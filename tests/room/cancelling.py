@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from moshi_speaker.audio.echo.canceller import KalmanCanceller
 
 from moshi_speaker.audio.echo import EchoCanceller, NoEchoCanceller
+from moshi_speaker.audio.echo.canceller import KalmanCanceller
 from moshi_speaker.audio.frames import BLOCK_SAMPLES, FRAME_SAMPLES, SAMPLE_RATE, Samples
 from moshi_speaker.audio.reference import Reference
 from tests.room.scenes import Sound
@@ -83,4 +83,6 @@ def clean_after_restart(before: Sound, sound: Sound) -> Cleaning:
     clean_with(canceller, reference, before)
     assert canceller.room is not None, "nothing worth remembering was learnt"
     reference = Reference()
-    return clean_with(KalmanCanceller(reference, canceller.room), reference, sound)
+    restarted = KalmanCanceller(reference)
+    restarted.recall(canceller.room)
+    return clean_with(restarted, reference, sound)

@@ -4,12 +4,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pystoi import stoi as intelligibility
 
-from moshi_speaker.audio.activity import SileroActivity, level_dbfs
-from moshi_speaker.audio.frames import FRAME_SAMPLES, SAMPLE_RATE, WAKE_CHUNK_SAMPLES, Samples
+from moshi_speaker.audio.activity import SileroActivity, Transition, level_dbfs
+from moshi_speaker.audio.frames import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE, WAKE_CHUNK_SAMPLES, Samples
 from moshi_speaker.audio.resample import DELAY_SECONDS, Downsampler, to_int16
-from moshi_speaker.settings import AudioSettings, WakeSettings
+from moshi_speaker.audio.speech import UserSpeech
+from moshi_speaker.settings import Settings, WakeSettings
+from moshi_speaker.speaker.bounds import speech_bounds
 from moshi_speaker.wake.auto import open_engine
 from moshi_speaker.wake.detector import Detector
+from moshi_speaker.wake.policy import WakePolicy
 from tests.room.acoustics import active
 from tests.room.cancelling import Cleaning
 from tests.room.scenes import EARCON, Sound
@@ -85,7 +88,7 @@ def stoi(sound: Sound, out: Samples) -> float:
 def wakes(out: Samples) -> list[float]:
     """When the speaker's own wake word detector wakes, in seconds."""
     settings = WakeSettings()
-    detector = Detector.over(open_engine(settings), settings)
+    detector = Detector(open_engine(settings), WakePolicy.from_settings(settings))
     to_wake = Downsampler()
     found = []
     try:
@@ -106,17 +109,32 @@ def found_wake_words(sound: Sound, out: Samples) -> int:
     return sum(any(line.at < moment < line.at + HEARD_WITHIN_S for moment in at) for line in sound.scene.near)
 
 
-def heard_speech(cleaning: Cleaning) -> list[float]:
-    """When Silero takes what is left for speech, in seconds of each frame: louder than echo may be."""
+def heard_speech(cleaning: Cleaning) -> list[tuple[float, float]]:
+    """When the speaker takes what is left for somebody's speech: begins and ends, in seconds."""
     activity, to_vad = SileroActivity(), Downsampler()
-    threshold = AudioSettings().speech_threshold
-    found = []
+    judge = UserSpeech(speech_bounds(Settings()))
+    judge.begin(near_dbfs=None)
+    found, began = [], None
     for i, echo_dbfs in enumerate(cleaning.echo_dbfs):
         frame = cleaning.pcm[i * FRAME_SAMPLES : (i + 1) * FRAME_SAMPLES]
-        speech = activity.feed(to_vad.feed(frame))
-        if speech >= threshold and level_dbfs(frame) > echo_dbfs:
-            found.append(i * FRAME_SAMPLES / SAMPLE_RATE)
-    return found
+        at = i * FRAME_SECONDS
+        heard = judge.feed(activity.feed(to_vad.feed(frame)), level_dbfs(frame), float(echo_dbfs), at)
+        if heard is Transition.STARTED:
+            began = at
+        elif heard is Transition.ENDED and began is not None:
+            found.append((began, at))
+            began = None
+    return found if began is None else [*found, (began, len(cleaning.pcm) / SAMPLE_RATE)]
+
+
+def noticed(sound: Sound, cleaning: Cleaning) -> float:
+    """The share of the talker's lines that the speaker takes for speech, 0 to 1."""
+    heard = heard_speech(cleaning)
+    near = active(sound.near)
+    covered = np.zeros(len(near), bool)
+    for begin, end in heard:
+        covered[round(begin * SAMPLE_RATE) : round(end * SAMPLE_RATE)] = True
+    return float(np.mean(covered[near]))
 
 
 def _spoken_over(sound: Sound) -> Mask:

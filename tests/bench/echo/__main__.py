@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from moshi_speaker.audio.frames import FRAME_SECONDS, Samples
+from moshi_speaker.audio.frames import Samples
 from moshi_speaker.cli import INTERRUPTED
 from moshi_speaker.errors import SpeakerError
 from tests.bench.echo import findings
@@ -86,7 +86,7 @@ def long_talk(room: str, minutes: int) -> Iterator[Finding]:
     NOTES.print(name)
     for who in (NOTHING, OURS):
         heard = stream(who, scenes.long_talk(room, minutes))
-        speech = len(measures.heard_speech(heard)) * FRAME_SECONDS
+        speech = sum(end - begin for begin, end in measures.heard_speech(heard))
         yield Finding(SELF, name, who, {"wakes": float(len(measures.wakes(heard.pcm))), "speech": speech})
 
 
