@@ -1,7 +1,7 @@
 """``make bench``: the benchmark of this machine, and beside it other programs that do the same work.
 
-``--no-peers`` leaves the others out, ``--rounds`` makes them quick; every other argument goes to
-``moshi-speaker bench``.
+Then how well echo is cancelled, in simulated rooms. ``--no-peers`` leaves the others out, ``--no-echo`` the
+rooms, ``--rounds`` makes the comparison quick; every other argument goes to ``moshi-speaker bench``.
 """
 
 import argparse
@@ -17,13 +17,18 @@ from moshi_speaker.bench.run import NO_PARTS
 from moshi_speaker.cli import INTERRUPTED
 from moshi_speaker.cli.stopping import interruptible
 from moshi_speaker.errors import UsageError
+from tests.bench.echo.contestants import PEERS as ECHO_PEERS
 from tests.bench.peers.contestants import CODECS, LANGUAGE_MODELS
 from tests.bench.peers.environments import ENVIRONMENTS, python_of
 
 COMPARE = Path(__file__).parent / "peers" / "compare.py"
 """Takes turns with the peers."""
+ECHO = (sys.executable, "-m", "tests.bench.echo")
+"""How well echo is cancelled, by ours and by others."""
 GRACE_S = 10.0
 """Seconds that a program has to end by itself, and save what it has, before it is told to."""
+CONTESTED = tuple(name for name in ENVIRONMENTS if name not in ECHO_PEERS.values())
+"""Environments of those who take part in it; the echo bench looks after its own."""
 ENTRIES = {"codec": CODECS, "lm": LANGUAGE_MODELS}
 """What is compared, and who takes part."""
 
@@ -37,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         allow_abbrev=False,
     )
     parser.add_argument("--no-peers", action="store_true", help="leave the other programs out")
+    parser.add_argument("--no-echo", action="store_true", help="leave the echo canceller out")
     parser.add_argument(
         "--rounds",
         type=_count,
@@ -47,7 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     bench = [sys.executable, "-m", "moshi_speaker", "bench", *rest]
     try:
         with interruptible():
-            return run(bench) if options.no_peers else measure(bench, options.rounds)
+            code = run(bench) if options.no_peers else measure(bench, options.rounds)
+            if options.no_echo or code == INTERRUPTED:
+                return code
+            return max(code, run([*ECHO, *(["--no-peers"] if options.no_peers else [])]))
     except KeyboardInterrupt:
         return INTERRUPTED
 
@@ -60,7 +69,7 @@ def measure(bench: list[str], rounds: int | None) -> int:
     found: dict[str, list[Any]] = {}
     with TemporaryDirectory(prefix="moshi-speaker-peers-") as folder:
         try:
-            usable = installed(ENVIRONMENTS)
+            usable = installed(CONTESTED)
             for part in ENTRIES:
                 found[part] = compared(part, usable, rounds, Path(folder))
         except KeyboardInterrupt:

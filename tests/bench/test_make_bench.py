@@ -29,10 +29,14 @@ class Bench:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.arguments: list[str] = []
         self.peers: object = None
+        self.echo: list[list[str]] = []
         self._run = make_bench.run
         monkeypatch.setattr(make_bench, "run", self.run)
 
     def run(self, command: list[str]) -> int:
+        if tuple(command[:3]) == make_bench.ECHO:
+            self.echo.append(command[3:])
+            return 0
         if "bench" not in command:
             return self._run(command)
         self.arguments = command[command.index("bench") + 1 :]
@@ -138,6 +142,18 @@ def test_the_peers_can_be_left_out(bench: Bench, tmp_path: Path, monkeypatch: py
     compare_with("raise SystemExit(f'started with {__file__}')", tmp_path, monkeypatch)
     assert make_bench.main(["--parts", "lm", "--no-peers"]) == 3
     assert bench.arguments == ["--parts", "lm"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "echo"),
+    [([], [[]]), (["--no-peers"], [["--no-peers"]]), (["--no-echo"], [])],
+)
+def test_the_echo_canceller_comes_last_and_can_be_left_out(
+    arguments: list[str], echo: list[list[str]], bench: Bench, environments: set[str]
+) -> None:
+    environments |= set(ENVIRONMENTS)
+    assert make_bench.main(arguments) == 3
+    assert bench.echo == echo
 
 
 def test_the_comparison_is_where_make_bench_looks_for_it() -> None:
