@@ -75,7 +75,11 @@ def test_the_echo_over_a_real_device_is_gone(echoing: SoundCard) -> None:
     reference, failed = Reference(), list[BaseException]()
     witness, lost = Witness(reference), list[str]()
     front_end = FrontEnd(
-        lambda frame: None, lambda chunk, at: None, failed.append, echo=witness, activity=SileroActivity()
+        lambda frame: None,
+        lambda chunk, at, playing: None,
+        failed.append,
+        echo=witness,
+        activity=SileroActivity(),
     )
     device = PyAudioDevice(None, None, time.monotonic)
     front_end.start()
