@@ -12,6 +12,9 @@ from tests.room.scenes import Line, Scene, Sound, render
 ROOMS = ("booth", "living room")
 """Dead and with a delay of 10 ms, and live with 180 ms."""
 
+KNOWN_S = 3.0
+"""Seconds from the beginning of a scene until a room never heard before is known."""
+
 
 @cache
 def cleaned(scene: Scene) -> tuple[Sound, Cleaning]:
@@ -28,9 +31,9 @@ def test_the_echo_goes_within_seconds_in_a_room_never_heard_before(room: str) ->
 
 
 @pytest.mark.parametrize("room", ROOMS)
-def test_moshi_alone_is_nobodys_speech(room: str) -> None:
+def test_moshi_alone_is_nobodys_speech_once_the_room_is_known(room: str) -> None:
     _, out = cleaned(scenes.single_talk(room, 10.0))
-    assert measures.heard_speech(out) == []
+    assert [end for _, end in measures.heard_speech(out) if end > KNOWN_S] == []
 
 
 @pytest.mark.parametrize("room", ROOMS)
