@@ -11,6 +11,9 @@ from tests.bench.echo.__main__ import main
 from tests.bench.echo.contestants import NOTHING, OURS, SPEEX, WEBRTC
 from tests.bench.echo.findings import NO_ECHO, Finding
 from tests.bench.echo.suite import ALONE, BOTH, KNOWN, PARTS, SELF, WAKE, cases
+from tests.room.scenes import HAS_ESPEAK
+
+pytestmark = pytest.mark.skipif(not HAS_ESPEAK, reason="not installed: espeak-ng")
 
 MAX_BYTES = 150 * 1024
 

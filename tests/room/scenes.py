@@ -3,6 +3,7 @@
 Levels are those of the speech alone as it arrives at the microphone, pauses left out (``active_dbfs``).
 """
 
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,7 @@ from moshi_speaker.audio.earcons import earcon
 from moshi_speaker.audio.frames import FRAME_SAMPLES, SAMPLE_RATE, Samples
 from moshi_speaker.audio.mixer import gain, limit
 from moshi_speaker.audio.wavfile import read_audio
+from moshi_speaker.errors import MissingPartError
 from moshi_speaker.events import Earcon
 from moshi_speaker.settings import AudioSettings
 from tests.room import acoustics
@@ -23,6 +25,7 @@ from tests.room.acoustics import Array, Point, Shoebox
 
 RECORDINGS = Path(__file__).parents[3] / "shared" / "audio"
 """Recordings of people, beside the repository; where they are not there, espeak-ng speaks instead."""
+HAS_ESPEAK = shutil.which("espeak-ng") is not None
 EARCON = "earcon"
 """The voice that is none: the sound of a wake."""
 VOLUME = 80
@@ -209,7 +212,9 @@ def recording(name: str) -> Samples:
 
 @cache
 def spoken(voice: str, text: str, speed: int) -> Samples:
-    """What espeak-ng says, shape (n,), without the silence around it."""
+    """What espeak-ng says, shape (n,), without the silence around it. Raises MissingPartError without it."""
+    if not HAS_ESPEAK:
+        raise MissingPartError("espeak-ng is not installed", remedy="make test installs it")
     with tempfile.TemporaryDirectory(prefix="spoken-") as folder:
         path = Path(folder) / "said.wav"
         command = ["espeak-ng", "-v", voice, "-s", str(speed), "-w", str(path), text]

@@ -9,6 +9,8 @@ from tests.room import measures, scenes
 from tests.room.cancelling import Cleaning, clean, clean_after_restart, clean_next, ours
 from tests.room.scenes import Line, Scene, Sound, render
 
+pytestmark = pytest.mark.skipif(not scenes.HAS_ESPEAK, reason="not installed: espeak-ng")
+
 ROOMS = ("booth", "living room")
 """Dead and with a delay of 10 ms, and live with 180 ms."""
 

@@ -9,6 +9,8 @@ from tests.room import measures, scenes
 from tests.room.cancelling import clean, nothing
 from tests.room.scenes import Sound, render
 
+pytestmark = pytest.mark.skipif(not scenes.HAS_ESPEAK, reason="not installed: espeak-ng")
+
 
 @pytest.fixture(scope="module")
 def both() -> Sound:

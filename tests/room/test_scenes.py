@@ -10,6 +10,8 @@ from moshi_speaker.audio.mixer import gain
 from tests.room import acoustics, scenes
 from tests.room.scenes import Line, Scene, render
 
+pytestmark = pytest.mark.skipif(not scenes.HAS_ESPEAK, reason="not installed: espeak-ng")
+
 SHORT = 4.0
 
 

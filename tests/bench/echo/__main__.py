@@ -47,6 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             found.extend(long_talk(LONG_ROOM, 2 if options.quick else 10))
     except KeyboardInterrupt:
         return INTERRUPTED
+    except SpeakerError as error:
+        NOTES.print(f"{parser.prog}: {error}")
+        return error.exit_code
     options.out.mkdir(parents=True, exist_ok=True)
     findings.write(options.out / "echo.json", found)
     console = Console(width=None if sys.stdout.isatty() else 150)
