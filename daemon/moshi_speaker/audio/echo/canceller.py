@@ -32,6 +32,12 @@ _SAME = 0.002
 _SLIPPED = 0.05
 """Seconds by which a known room may be misplaced after a restart, or when a device lost sound."""
 _SLIP_HOPS = 30
+_CLEAR_ENOUGH, _SAME_SLIP = 5.0, 2.0
+"""Less clearness is enough where two looks differ by so few samples, and the echo shows who is right."""
+_BETTER = 0.5
+"""Part of the sound's power that may be left, of what was left before, for a place to be the better one."""
+_PROVING_FRAMES = 15
+"""Frames with an audible echo in which the place of a known room is looked at: 1.2 s."""
 _IN_PLACE = 0.3
 """Samples by which it may be misplaced, for the clocks' loop to put right."""
 _CLEAR = 14.0
@@ -70,8 +76,9 @@ class KalmanCanceller:
         self._filter = KalmanFilter()
         self._rival: KalmanFilter | None = None
         self._located = False
-        self._unproven = False
+        self._unproven = 0
         self._guess: float | None = None
+        self._slip: float | None = None
         self._frames = 0
         self._recalled: Room | None = None
         self.room: Room | None = None
@@ -104,7 +111,7 @@ class KalmanCanceller:
         hops = near.reshape(-1, HOP_SAMPLES)
         if not known or self._nothing_plays:
             if self._alignment.hold():
-                self._unproven = self._located
+                self._unproven = _PROVING_FRAMES if self._located else 0
             self._alignment.advance(len(near))
             self._history.note(hops, np.zeros_like(hops))
             self._suppressor.skip(near)
@@ -135,7 +142,7 @@ class KalmanCanceller:
         self._alignment = Alignment(self._reference, room.delay, room.drift)
         self._filter = KalmanFilter(room.path)
         self._leakage.reset(room.leak)
-        self._located = self._unproven = True
+        self._located, self._unproven = True, _PROVING_FRAMES
         self.room = room
 
     @property
@@ -195,6 +202,7 @@ class KalmanCanceller:
             self._adjust(near, echo)
             self._remember()
         if self._unproven:
+            self._unproven -= 1
             self._slipped()
         if not self._located:
             if watch.audible_hops >= _FIRST_LOOK:
@@ -216,7 +224,7 @@ class KalmanCanceller:
     def _give_up(self) -> None:
         """No echo comes any more, as with headphones just put on, or it comes from elsewhere."""
         self._filter, self._rival = KalmanFilter(), None
-        self._located = self._unproven = False
+        self._located, self._unproven = False, 0
         self._guess = None
         self._leakage.reset()
         self._watch.learning_began()
@@ -247,17 +255,29 @@ class KalmanCanceller:
 
     def _slipped(self) -> bool:
         """Whether echo and microphone are alike, but at different times: then put that right."""
-        n = _SLIP_HOPS
+        echo, near = self._echo_lately(), self._history.near(_SLIP_HOPS)
         reach = round(_SLIPPED * SAMPLE_RATE)
-        slip = find_lag(self._history.echo(n), self._history.near(n), range(-reach, reach))
-        if slip.clearness < _CLEAR:
+        slip = find_lag(echo, near, range(-reach, reach))
+        before, self._slip = self._slip, slip.samples if slip.clearness > _CLEAR_ENOUGH else None
+        if before is None or self._slip is None or abs(before - slip.samples) > _SAME_SLIP:
             return False
-        self._unproven = False
         if abs(slip.samples) < _IN_PLACE:
             return False
         self._move(slip.samples)
+        self._slip = None
+        left, now = (float(rest @ rest) for rest in (near - echo, near - self._echo_lately()))
+        if now > _BETTER * left:  # the notes of an earcon are alike at many places
+            self._move(-slip.samples)
+            return False
+        if self._unproven and self.room is not None:  # what was learnt in the wrong place is wrong
+            self._filter = KalmanFilter(self.room.path)
         self._watch.moved()
         return True
+
+    def _echo_lately(self) -> Samples:
+        """The echo in the latest hops, as the filter sees it from its present place."""
+        windows = (self._spectra.window(PARTITIONS, back)[0] for back in reversed(range(_SLIP_HOPS)))
+        return np.concatenate([self._filter.echo(far) for far in windows])
 
     def _locate(self) -> None:
         """Look for the direct sound; found twice at a place, the filter begins there."""
@@ -274,7 +294,7 @@ class KalmanCanceller:
         self._teach(pupil, HISTORY)
         left = self._teach(pupil, HISTORY)  # a second lesson of the same second is worth 3 dB
         if left > _LEARNT:
-            self._located = False
+            self._move(LEAD - lag.samples)
             return
         self._filter, self._rival, self._located = pupil, None, True
         self._leakage.reset(left)

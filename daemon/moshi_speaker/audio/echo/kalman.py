@@ -76,13 +76,18 @@ class KalmanFilter:
         """What it knows by now."""
         return Path(self._response.copy(), self._variance.copy())
 
+    def echo(self, far: Spectrum) -> Samples:
+        """The echo of a hop, shape (240,), as far as it is known, given the spectra of what was played."""
+        spectrum = np.einsum("mk,mk->k", far, self._response)
+        echo: Samples = np.fft.irfft(spectrum)[HOP_SAMPLES:].astype(np.float32)
+        return echo
+
     def update(self, far: Spectrum, power: Power, near: Samples) -> tuple[Samples, Samples]:
         """Hear a hop of the microphone, shape (240,), given the spectra of what was played and their power.
 
         Returns what is left of it and the echo that was taken out, shape (240,) each.
         """
-        spectrum = np.einsum("mk,mk->k", far, self._response)
-        echo = np.fft.irfft(spectrum)[HOP_SAMPLES:].astype(np.float32)
+        echo = self.echo(far)
         error = near - echo
         self._learn(far, power, np.fft.rfft(np.concatenate((_SILENCE, error))).astype(np.complex64))
         return error, echo
