@@ -34,12 +34,14 @@ def babble(seconds: float, seed: int, rms: float = 0.1) -> Samples:
     return loud
 
 
-def room(t60: float, seed: int, delay: int = 0, level: float = 0.5) -> NDArray[np.float64]:
+def room(
+    t60: float, seed: int, delay: int = 0, level: float = 0.5, *, tail: float = 0.08
+) -> NDArray[np.float64]:
     """An impulse response: the direct sound after ``delay`` samples, then noise that dies away."""
     n = round(t60 * SAMPLE_RATE)
-    tail = np.random.default_rng(seed).standard_normal(n) * 10.0 ** (-3.0 * np.arange(n) / n) * 0.08
-    tail[0] = 1.0
-    return np.concatenate((np.zeros(delay), level * tail))
+    response = tail * np.random.default_rng(seed).standard_normal(n) * 10.0 ** (-3.0 * np.arange(n) / n)
+    response[0] = 1.0
+    return np.concatenate((np.zeros(delay), level * response))
 
 
 def convolve(sound: Samples, response: NDArray[np.float64]) -> Samples:
