@@ -109,6 +109,30 @@ async def test_a_room_is_remembered_for_the_same_devices(tmp_path: Path) -> None
     assert levels["mic / speaker"] < 0.1 * levels["other mic / speaker"]
 
 
+async def test_other_devices_are_in_a_room_of_their_own(tmp_path: Path) -> None:
+    den = Den(tmp_path)
+    await den.microphone.opened(den.devices)
+    await den.play(den.voice(6.0))
+    await den.microphone.keep()
+    await den.microphone.opened("other mic / speaker")
+    await den.play(den.voice(0.08), through_air=False)
+    state = den.microphone.state
+    assert state is not None and not state.located
+    await den.microphone.keep()
+    await den.microphone.opened(den.devices)
+    await den.play(den.voice(0.08))
+    assert den.microphone.state is not None and den.microphone.state.located
+
+
+async def test_the_same_devices_opened_again_are_where_they_were() -> None:
+    den = Den(None)
+    await den.microphone.opened(den.devices)
+    await den.play(den.voice(6.0))
+    await den.microphone.opened(den.devices)
+    await den.play(den.voice(0.08))
+    assert den.microphone.state is not None and den.microphone.state.located
+
+
 async def test_nothing_is_kept_if_nothing_shall_be(tmp_path: Path) -> None:
     den = Den(tmp_path, echo={"remember_room": False})
     await den.microphone.opened(den.devices)

@@ -83,7 +83,9 @@ class Microphone:
 
     async def opened(self, devices: str) -> None:
         """The sound devices are open: begin with the room that they were in, if it is known."""
-        self._devices = devices
+        others, self._devices = self._devices not in ("", devices), devices
+        if self._canceller is not None and others:
+            self._canceller.forget()
         if self._canceller is None or self._folder is None:
             return
         self._kept = await asyncio.to_thread(rooms.load, self._folder, devices)

@@ -97,6 +97,22 @@ def test_a_remembered_room_may_be_misplaced_by_the_stamps_of_a_new_start(
     assert reduction_db(near, clean, 0.7, 1.4) > 15
 
 
+def test_a_room_that_is_forgotten_is_gone_until_it_is_recalled() -> None:
+    talk = talk_in_a_known_room()
+    known = talk.canceller.room
+    assert known is not None
+    far = babble(1.0, seed=7)
+    near = heard(far)
+    talk.canceller.forget()
+    talk.run(far[:1_920], near[:1_920], START + 4.0)
+    assert talk.canceller.room is None
+    assert not talk.canceller.state.located
+    talk.canceller.forget()
+    talk.canceller.recall(known)
+    clean = talk.run(far[1_920:], near[1_920:], START + 4.08)
+    assert reduction_db(near[1_920:], clean, 0.0, 0.8) > 15
+
+
 def test_a_room_recalled_in_the_middle_of_a_talk_is_used_at_once() -> None:
     known = talk_in_a_known_room().canceller.room
     assert known is not None

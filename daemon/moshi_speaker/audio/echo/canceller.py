@@ -81,12 +81,17 @@ class KalmanCanceller:
         self._slip: float | None = None
         self._frames = 0
         self._recalled: Room | None = None
+        self._forgotten = False
         self.room: Room | None = None
         """What is known of the room, if it is worth to be remembered. Replaced, never changed."""
 
     def recall(self, room: Room) -> None:
         """Begin with what was known of a room before, unless this one is known by now. From any thread."""
         self._recalled = room
+
+    def forget(self) -> None:
+        """Other devices are in another place: begin with nothing, or what is recalled. From any thread."""
+        self._forgotten = True
 
     @property
     def state(self) -> EchoState:
@@ -103,6 +108,10 @@ class KalmanCanceller:
 
     def clean(self, near: Samples, at: float) -> Cleaned:
         """Clean what the microphone heard from time ``at`` on, shape (n,) with n a multiple of 240."""
+        if self._forgotten:
+            self._forgotten, self.room = False, None
+            self._alignment = Alignment(self._reference)
+            self._begin_anew()
         if self._recalled is not None:
             self._begin_with(self._recalled)
         known = self._alignment.follow(at, len(near))
@@ -223,12 +232,15 @@ class KalmanCanceller:
 
     def _give_up(self) -> None:
         """No echo comes any more, as with headphones just put on, or it comes from elsewhere."""
+        self._begin_anew()
+        log.info("the echo is gone: it is looked for anew")
+
+    def _begin_anew(self) -> None:
         self._filter, self._rival = KalmanFilter(), None
         self._located, self._unproven = False, 0
         self._guess = None
         self._leakage.reset()
         self._watch.learning_began()
-        log.info("the echo is gone: it is looked for anew")
 
     def _adjust(self, near: Samples, echo: Samples) -> None:
         """A clock that drifts leaves the derivative of the echo behind: e(t) = y(t + s) - y(t) = s y'(t)."""
