@@ -90,6 +90,14 @@ def test_within_limits(amplitude: float, expected: float) -> None:
     assert control.gain_db == pytest.approx(expected, abs=0.01)
 
 
+def test_a_gain_that_moves_makes_no_step() -> None:
+    control, loud = GainControl(), np.full(FRAME_SAMPLES, 0.01, np.float32)
+    control.level(noise(0.08, 1e-4), learn=True)
+    heard = np.concatenate([control.level(loud, learn=True) for _ in range(10)])
+    assert heard[-1] > 1.2 * heard[0]
+    assert np.abs(np.diff(heard)).max() < 1e-3 * 0.01
+
+
 def test_it_moves_slowly() -> None:
     control = GainControl()
     bursts(control, 0.01, 0.8)

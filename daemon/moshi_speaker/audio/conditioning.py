@@ -59,13 +59,18 @@ class GainControl:
 
     def level(self, frame: Samples, *, learn: bool) -> Samples:
         """A frame, shape (n,), at the level that speech should have; ``learn`` from it, or only apply."""
-        heard = level_dbfs(frame)
+        before, heard = self.gain_db, level_dbfs(frame)
         if heard > FLOOR_DBFS:
             self._floor = heard if self._floor is None else min(heard, self._floor + _FLOOR_RISE_DB)
             if learn and heard > self._floor + _SPEECH_DB:
                 wanted = np.clip(TARGET_DBFS - heard, LEAST_GAIN_DB, MOST_GAIN_DB)
                 self.gain_db += float(np.clip(wanted - self.gain_db, -_DB_A_FRAME, _DB_A_FRAME))
-        return frame * np.float32(10.0 ** (self.gain_db / 20.0))
+        ramp = np.linspace(_amplitude(before), _amplitude(self.gain_db), len(frame), dtype=np.float32)
+        return frame * ramp
+
+
+def _amplitude(gain_db: float) -> float:
+    return float(10.0 ** (gain_db / 20.0))
 
 
 class Conditioned:
