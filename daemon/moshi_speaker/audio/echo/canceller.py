@@ -47,6 +47,8 @@ _LEARNT = 0.7
 """Part of the sound that a filter must not leave after its lesson (-1.5 dB): else there is no such echo."""
 _ELSEWHERE = 0.008
 """Seconds off its place at which a direct sound is outside of the filter, or nearly."""
+_PAUSE_HOPS = 50
+"""Hops without sound after which another voice may begin."""
 _RIVAL_HOPS = 30
 """Hops that a rival is taught at once."""
 _LOUDEST = 8.0
@@ -151,6 +153,7 @@ class KalmanCanceller:
         self._alignment = Alignment(self._reference, room.delay, room.drift)
         self._filter = KalmanFilter(room.path)
         self._leakage.reset(room.leak)
+        self._leakage.relax()
         self._located, self._unproven = True, _PROVING_FRAMES
         self.room = room
 
@@ -187,6 +190,8 @@ class KalmanCanceller:
         left, echo = self._filter.update(far, far_power, near)
         rival = self._rival.update(far, far_power, near)[0] if self._rival else None
         heard = self._watch.hop(played, near, left, rival)
+        if self._watch.quiet_hops == _PAUSE_HOPS:
+            self._leakage.relax()
         bands = power(left)
         self._leakage.hear(bands)
         self._leakage.compare(bands, power(echo))

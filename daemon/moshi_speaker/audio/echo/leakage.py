@@ -17,6 +17,8 @@ _AUDIBLE = 10.0
 """So many times the noise an echo must be for its rest to be told from the noise."""
 UNKNOWN = 1.0
 """Before anything was heard all of the echo is left."""
+ANOTHER_VOICE = 0.01
+"""Part of the echo's power (-20 dB) that is left at least, for all that is known when a voice begins."""
 _LEAST, _MOST = 1e-5, 4.0
 _NOISE_RISE = 1.003
 """Factor a hop by which the noise floor may rise: 1.3 dB a second."""
@@ -60,6 +62,10 @@ class Leakage:
     def reset(self, leak: float = UNKNOWN) -> None:
         """The filter is another one, which leaves so much of the echo's power."""
         self._leak[:] = np.log(leak)
+
+    def relax(self) -> None:
+        """What is played next may be another voice, for whose pitch the filter was not taught as well."""
+        np.maximum(self._leak, np.log(ANOTHER_VOICE), out=self._leak)
 
     def hear(self, left: Bands) -> None:
         """Take the power of a hop behind the filter, shape (20,), and follow the noise floor."""
