@@ -78,3 +78,10 @@ def test_what_is_not_a_number_was_not_played(tone: Tone) -> None:
     reference.put(sound, 1.02)
     assert not reference.read(0, 480).any()
     assert np.array_equal(reference.read(480, 960), sound)
+
+
+def test_a_stamp_that_goes_back_moves_nothing(tone: Tone) -> None:
+    reference, sound = Reference(), tone(440, 0.1)
+    play(reference, sound, at=1.0)
+    play(reference, sound, at=1.08)
+    assert np.array_equal(reference.read(0, 4800), np.concatenate((sound, sound)))

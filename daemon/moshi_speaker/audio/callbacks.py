@@ -9,7 +9,7 @@ from moshi_speaker.audio.fifo import SampleFifo
 from moshi_speaker.audio.frames import BLOCK_SAMPLES, SAMPLE_RATE, Capture, Render, Samples
 from moshi_speaker.audio.resample import StreamResampler, to_int16
 from moshi_speaker.audio.selection import StreamForm
-from moshi_speaker.audio.timing import StreamClock
+from moshi_speaker.audio.timing import PlaybackClock, StreamClock
 
 CONTINUE = 0
 """PortAudio's paContinue: call again."""
@@ -88,7 +88,7 @@ class OutputCallback:
         self._defects = defects
         self._resampler = StreamResampler(SAMPLE_RATE, form.rate)
         self._ready = SampleFifo(8 * form.rate)
-        self._stamps = StreamClock()
+        self._stamps = PlaybackClock()
         self.latency_s = 0.0
         """Seconds from the callback until its sound is in the air."""
         self.called_at = clock()
@@ -99,9 +99,10 @@ class OutputCallback:
     ) -> tuple[bytes | None, int]:
         """Give ``frames`` frames of interleaved samples."""
         self.called_at = self._clock()
-        self._defects.underflows += bool(status & OUTPUT_UNDERFLOW)
+        paused = bool(status & OUTPUT_UNDERFLOW)
+        self._defects.underflows += paused
         rate, channels = self._form.rate, self._form.channels
-        at = self._stamps.stamp(self.called_at + self.latency_s, frames / rate)
+        at = self._stamps.stamp(self.called_at + self.latency_s, frames / rate, lost=paused)
         if rate == SAMPLE_RATE:
             samples = self._render(frames, at)
         else:

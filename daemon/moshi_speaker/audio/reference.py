@@ -1,7 +1,8 @@
 """What the loudspeaker played, and when: the reference of the echo canceller.
 
 Sound lies on an axis of samples that is as continuous as the device: it goes on block by block, whatever
-the time stamps jitter, and jumps only where the device lost time.
+the time stamps jitter, and jumps only where the device lost time. It never goes back: what a loudspeaker was
+given it will play.
 """
 
 import threading
@@ -11,7 +12,7 @@ import numpy as np
 from moshi_speaker.audio.frames import SAMPLE_RATE, Render, Samples
 
 JUMP_SECONDS = 0.015
-"""A block that begins so much earlier or later than the last one ended begins after a pause of the device."""
+"""A block that begins so much later than the last one ended begins after a pause of the device."""
 
 
 class Reference:
@@ -48,8 +49,8 @@ class Reference:
         with self._lock:
             if self._end_at is not None:
                 missing = at - self._end_at
-                if abs(missing) > JUMP_SECONDS:
-                    self._move(round(missing * SAMPLE_RATE))
+                if missing > JUMP_SECONDS:
+                    self._pause(round(missing * SAMPLE_RATE))
             self._write(samples)
             self._end_at = at + len(samples) / SAMPLE_RATE
 
@@ -73,13 +74,10 @@ class Reference:
         with self._lock:
             return self._sounded <= start
 
-    def _move(self, samples: int) -> None:
-        """The device paused, or went back: its axis goes on where time says, with silence between."""
-        if samples > 0:
-            self._write(np.zeros(min(samples, len(self._ring)), np.float32))
-            self._end += max(0, samples - len(self._ring))
-        else:
-            self._end = max(0, self._end + samples)
+    def _pause(self, samples: int) -> None:
+        """The device paused for so long: silence."""
+        self._write(np.zeros(min(samples, len(self._ring)), np.float32))
+        self._end += max(0, samples - len(self._ring))
 
     def _write(self, samples: Samples) -> None:
         kept = samples[-len(self._ring) :]
