@@ -103,6 +103,8 @@ class Scene:
     near: tuple[Line, ...] = ()
     echo_dbfs: float | None = ECHO_DBFS
     """Level of the echo at the microphone; None: headphones, no echo at all."""
+    echo_db: float | None = None
+    """In place of that: by how much the echo has more energy than the talker, while he talks."""
     drift_ppm: float = 0.0
     """How much faster the clock of the loudspeaker runs than that of the microphone, in millionths."""
     distortion: float = 0.0
@@ -136,6 +138,8 @@ def render(scene: Scene) -> Sound:
     far = played(scene.far, n)
     echo = _echo(scene, far)
     near = _near(scene, n)
+    if scene.echo_db is not None:
+        echo *= 10.0 ** ((scene.echo_db - _ratio_db(echo, near)) / 20.0)
     noise = acoustics.noise(n, scene.noise_dbfs, scene.seed)
     mic = np.clip(echo + near + noise, -1.0, 1.0)
     return Sound(scene, *(each.astype(np.float32) for each in (mic, far, echo, near, noise)))
@@ -172,6 +176,11 @@ def _echo(scene: Scene, far: Samples) -> Array:
         echo += share * (elsewhere - echo)
     echo *= factor
     return echo
+
+
+def _ratio_db(echo: Array, near: Array) -> float:
+    talking = acoustics.active(near)
+    return float(10.0 * np.log10(np.sum(np.square(echo[talking])) / np.sum(np.square(near[talking]))))
 
 
 def _near(scene: Scene, n: int) -> Array:
@@ -295,26 +304,28 @@ def with_moved_microphone(room: str, at: float = 10.0) -> Scene:
 
 
 def double_talk(room: str, echo_db: float | None, voice: str | None = None, seconds: float = 20.0) -> Scene:
-    """Somebody talks over Moshi from the sixth second on; the echo so much louder, or None: headphones.
+    """Somebody talks over Moshi from the sixth second on, the echo with so much more energy (None: without).
 
     Without a voice it is the room's own of ``TALKERS``.
     """
     place, delay = ROOMS[room]
     voice = voice or TALKERS[room]
     far = (Line(0.5, "intro" if voice == "man" else "man"),)
-    echo = None if echo_db is None else NEAR_DBFS + echo_db
+    echo = None if echo_db is None else NEAR_DBFS
     heard = "headphones" if echo_db is None else f"echo {_signed(echo_db)} dB"
     name = f"{room}: {voice} talks over Moshi, {heard}"
-    return Scene(name, place, delay, seconds, far, tuple(_talk(voice, DOUBLE_TALK_S)), echo)
+    softer = max(0.0, echo_db or 0.0)  # so that the echo does not clip
+    near = tuple(_talk(voice, DOUBLE_TALK_S, NEAR_DBFS - softer))
+    return Scene(name, place, delay, seconds, far, near, echo, echo_db)
 
 
-def _talk(voice: str, at: float) -> Iterator[Line]:
+def _talk(voice: str, at: float, dbfs: float) -> Iterator[Line]:
     """Sentence after sentence, or a recording."""
     if voice in _RECORDED:
-        yield Line(at, voice)
+        yield Line(at, voice, dbfs=dbfs)
         return
     for text in _TEXTS:
-        yield Line(at, voice, text)
+        yield Line(at, voice, text, dbfs=dbfs)
         at += len(spoken(voice, text, SPEED)) / SAMPLE_RATE + 0.3
 
 
@@ -335,7 +346,7 @@ def wake_words(room: str, echo_db: float) -> Scene:
     )
     seconds = WAKE_FIRST_S + len(said) * WAKE_EVERY_S
     name = f"{room}: wake words, echo {_signed(echo_db)} dB"
-    return Scene(name, place, delay, seconds, MOSHI, near, WAKE_NEAR_DBFS + echo_db)
+    return Scene(name, place, delay, seconds, MOSHI, near, echo_db=echo_db)
 
 
 NEAR_MISSES = ("hey Travis", "hey Jarrod", "hey service", "hey Jane", "a jar of this", "they are vast")
