@@ -34,7 +34,7 @@ bench: .venv/.ready-bench ## how fast this machine is, and other programs beside
 	$(BIN)/python -m tests.bench $(ARGS)
 
 clean: ## remove everything that make has made
-	rm -rf .venv .venv-peers dist build demo-out bench-out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .venv-peers dist build demo-out bench-out audio-test.png .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.ready-%: pyproject.toml script/setup

@@ -22,7 +22,7 @@ from moshi_speaker.settings import MqttSettings, Settings
 from moshi_speaker.speaker import stop_on_signals
 
 HEAVY = ("mlx", "pyaudio", "paho", "numpy", "amqtt", "huggingface_hub", "onnxruntime")
-COMMANDS = ("run", "demo", "talk", "devices", "bench", "models", "config", "service")
+COMMANDS = ("run", "demo", "talk", "devices", "bench", "audio", "models", "config", "service")
 
 Fake = Callable[..., None]
 
@@ -116,7 +116,7 @@ def test_a_wrong_command_line_exits_2_with_one_line(
     assert said.err.count("\n") == 1
 
 
-@pytest.mark.parametrize("args", [[], ["config"], ["models"], ["service"]])
+@pytest.mark.parametrize("args", [[], ["audio"], ["config"], ["models"], ["service"]])
 def test_no_command_at_all_shows_the_help(args: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(args) == 2
     said = capsys.readouterr()
