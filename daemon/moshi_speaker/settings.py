@@ -138,7 +138,7 @@ class AudioSettings(Section):
     """Bring speech at the microphone slowly to one level."""
     reopen_delay_s: Annotated[float, Field(gt=0)] = 0.5
     """Seconds before the first try to open a lost device again, at most; doubled at each further try."""
-    reopen_delay_max_s: Annotated[float, Field(gt=0)] = 4.0
+    reopen_delay_max_s: Annotated[float, Field(gt=0)] = 3.0
     """Seconds between these tries at most."""
     zero_input_s: Seconds = 3.0
     """Seconds of nothing but zeros after which the microphone counts as muted elsewhere, or forbidden by

@@ -34,7 +34,7 @@ def test_the_restart_delay_doubles_up_to_its_maximum(losses: int, seconds: float
     assert Limits.from_settings(Settings()).restart_delay(losses) == seconds
 
 
-@pytest.mark.parametrize(("losses", "seconds"), [(1, 0.5), (2, 1.0), (4, 4.0), (5, 4.0), (10_000, 4.0)])
+@pytest.mark.parametrize(("losses", "seconds"), [(1, 0.5), (2, 1.0), (3, 2.0), (4, 3.0), (10_000, 3.0)])
 def test_the_pause_before_a_device_is_opened_again_doubles_up_to_its_maximum(
     losses: int, seconds: float
 ) -> None:
