@@ -138,7 +138,7 @@ def render(scene: Scene) -> Sound:
     far = played(scene.far, n)
     echo = _echo(scene, far)
     near = _near(scene, n)
-    if scene.echo_db is not None:
+    if scene.echo_dbfs is not None and scene.echo_db is not None:
         echo *= 10.0 ** ((scene.echo_db - _ratio_db(echo, near)) / 20.0)
     noise = acoustics.noise(n, scene.noise_dbfs, scene.seed)
     mic = np.clip(echo + near + noise, -1.0, 1.0)
