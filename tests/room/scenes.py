@@ -369,7 +369,8 @@ def own_wake_words(room: str) -> Scene:
     """Moshi itself says the wake word, after some sentences, in every voice and at every speed: ten times."""
     asked = wake_words(room, 0.0)
     far = (Line(0.5, "intro", seconds=WAKE_FIRST_S - 1.0), *asked.near)
-    return replace(asked, name=f"{room}: Moshi says the wake word", far=far, near=(), echo_dbfs=ECHO_DBFS)
+    name = f"{room}: Moshi says the wake word"
+    return replace(asked, name=name, far=far, near=(), echo_dbfs=ECHO_DBFS, echo_db=None)
 
 
 def _signed(decibels: float) -> str:
