@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from moshi_speaker.audio.echo import Rung
-from moshi_speaker.audio.echo.canceller import EARLIEST, LATEST
+from moshi_speaker.audio.echo.placement import EARLIEST, LATEST
 from moshi_speaker.audio.echo.rung import OPEN_DB
 from moshi_speaker.audio.frames import SAMPLE_RATE
 from moshi_speaker.selftest.findings import Echo, Findings, Rest, Stream, Sweep

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from moshi_speaker.audio.echo.canceller import _CLEAR
 from moshi_speaker.audio.echo.lag import find_lag
+from moshi_speaker.audio.echo.placement import CLEAR
 from moshi_speaker.audio.frames import SAMPLE_RATE
 from tests.audio.echo.sounds import babble, convolve, noise, room, slowed
 
@@ -15,7 +15,7 @@ def test_it_finds_how_much_later_a_sound_comes(lag: int) -> None:
     n = SAMPLE_RATE
     found = find_lag(sound[3_000 : 3_000 + n], np.roll(sound, lag)[3_000 : 3_000 + n], LAGS)
     assert found.samples == pytest.approx(lag, abs=0.1)
-    assert found.clearness > _CLEAR
+    assert found.clearness > CLEAR
 
 
 @pytest.mark.parametrize("part", [0.25, 0.5, -0.4])
@@ -32,7 +32,7 @@ def test_the_direct_sound_of_a_room_in_noise_is_found() -> None:
     near = convolve(far, room(0.4, seed=2, delay=2_880)) + noise(len(far), 3e-3, seed=3)
     found = find_lag(far, near, LAGS)
     assert found.samples == pytest.approx(2_880, abs=1.0)
-    assert found.clearness > _CLEAR
+    assert found.clearness > CLEAR
 
 
 @pytest.mark.parametrize("seed", range(2, 8))
@@ -57,4 +57,4 @@ def test_a_drift_of_50_ppm_does_not_blur_it() -> None:
     sound = babble(1.0, seed=1)
     found = find_lag(sound, slowed(sound, 50.0), range(-2_400, 2_400))
     assert found.samples == pytest.approx(-0.6, abs=0.7)
-    assert found.clearness > _CLEAR
+    assert found.clearness > CLEAR

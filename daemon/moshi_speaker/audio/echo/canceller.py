@@ -1,52 +1,26 @@
-"""The echo canceller: a Kalman filter that is kept aligned with what was played, and a rival if it fails."""
+"""The echo canceller: a Kalman filter in its place beside what was played, and a rival if it fails."""
 
 import logging
 
 import numpy as np
+from numpy.typing import NDArray
 
 from moshi_speaker.audio.activity import FLOOR_DBFS
 from moshi_speaker.audio.echo import Cleaned, EchoState
-from moshi_speaker.audio.echo.alignment import Alignment
 from moshi_speaker.audio.echo.bands import power
-from moshi_speaker.audio.echo.history import History
 from moshi_speaker.audio.echo.kalman import PARTITIONS, KalmanFilter
-from moshi_speaker.audio.echo.lag import find_lag
 from moshi_speaker.audio.echo.leakage import Leakage
+from moshi_speaker.audio.echo.placement import HISTORY, Placement
 from moshi_speaker.audio.echo.room import Room
-from moshi_speaker.audio.echo.spectra import Spectra
 from moshi_speaker.audio.echo.suppressor import Suppressor
 from moshi_speaker.audio.echo.watch import Watch
 from moshi_speaker.audio.frames import HOP_SAMPLES, SAMPLE_RATE, Samples
 from moshi_speaker.audio.reference import Reference
 
-HISTORY = 100
-"""Hops that a filter can be taught again: one second."""
-LEAD = HOP_SAMPLES
-"""Samples of the filter before the direct sound, for what its place is misjudged by."""
-EARLIEST, LATEST = -0.1, 0.6
-"""Seconds between which the echo may come after what is played, by the devices' own account."""
 _FIRST_LOOK = 24
 """Audible hops after which the delay is looked for."""
-_SAME = 0.002
-"""Seconds by which two estimates of a delay may differ and be the same."""
-_SLIPPED = 0.05
-"""Seconds by which a known room may be misplaced after a restart, or when a device lost sound."""
-_SLIP_HOPS = 30
-_CLEAR_ENOUGH, _SAME_SLIP = 5.0, 2.0
-"""Less clearness is enough where two looks differ by so few samples, and the echo shows who is right."""
-_BETTER = 0.5
-"""Part of the sound's power that may be left, of what was left before, for a place to be the better one."""
 _PROVING_FRAMES = 15
 """Frames with an audible echo in which the place of a known room is looked at: 1.2 s."""
-_IN_PLACE = 0.3
-"""Samples by which it may be misplaced, for the clocks' loop to put right."""
-_CLEAR = 14.0
-"""Clearness from which a lag is believed: echoes have 17 and more, most other sounds at most 9 (measured in
-simulated rooms)."""
-_LEARNT = 0.7
-"""Part of the sound that a filter must not leave after its lesson (-1.5 dB): else there is no such echo."""
-_ELSEWHERE = 0.008
-"""Seconds off its place at which a direct sound is outside of the filter, or nearly."""
 _PAUSE_HOPS = 50
 """Hops without sound after which another voice may begin."""
 _RIVAL_HOPS = 30
@@ -66,21 +40,17 @@ class KalmanCanceller:
 
     def __init__(self, reference: Reference, *, suppress: bool = True) -> None:
         """``reference`` is what was played; ``suppress`` what the filter leaves of it, while nobody talks."""
-        self._reference = reference
-        self._alignment = Alignment(reference)
-        self._spectra = Spectra(PARTITIONS + HISTORY)
-        self._history = History(HISTORY)
+        self._placement = Placement(reference)
         self._watch = Watch()
         self._leakage = Leakage()
         self._suppressor = Suppressor()
         self._suppress = suppress
+        self._residual_power = 0.0
         self._residual_dbfs: float | None = None
         self._filter = KalmanFilter()
         self._rival: KalmanFilter | None = None
         self._located = False
         self._unproven = 0
-        self._guess: float | None = None
-        self._slip: float | None = None
         self._frames = 0
         self._recalled: Room | None = None
         self._forgotten = False
@@ -103,7 +73,7 @@ class KalmanCanceller:
             reduction_db=self._leakage.reduction_db if self._located else None,
             delay_ms=1e3 * self._delay_of_sound if self._located else None,
             residual_dbfs=self._residual_dbfs if self._located else None,
-            drift_ppm=1e6 * self._alignment.drift if self._located else None,
+            drift_ppm=1e6 * self._placement.drift if self._located else None,
             audible_s=self._watch.audible_hops * HOP_SAMPLES / SAMPLE_RATE,
             played_s=self._watch.played_hops * HOP_SAMPLES / SAMPLE_RATE,
         )
@@ -112,25 +82,16 @@ class KalmanCanceller:
         """Clean what the microphone heard from time ``at`` on, shape (n,) with n a multiple of 240."""
         if self._forgotten:
             self._forgotten, self.room = False, None
-            self._alignment = Alignment(self._reference)
+            self._placement.begin()
             self._begin_anew()
         if self._recalled is not None:
             self._begin_with(self._recalled)
-        known = self._alignment.follow(at, len(near))
-        if known and self._alignment.jumped:  # what was heard last is not what was played just before
-            self._move(0.0)
         hops = near.reshape(-1, HOP_SAMPLES)
-        if not known or self._nothing_plays:
-            if self._alignment.hold():
-                self._unproven = _PROVING_FRAMES if self._located else 0
-            self._alignment.advance(len(near))
-            self._history.note(hops, np.zeros_like(hops))
-            self._suppressor.skip(near)
-            for hop in hops:
-                self._leakage.hear(power(hop))
-                self._watch.listen(hop)
+        known = self._placement.follow(at, len(near))
+        if not known or self._placement.silent:
+            self._go_by(hops)
             return Cleaned(near)
-        self._alignment.keep()
+        self._placement.keep()
         audible, pieces = 0, []
         self._residual_power = 0.0
         echo = np.empty_like(hops)
@@ -138,7 +99,7 @@ class KalmanCanceller:
             clean, echo[number], heard = self._cancel(hop)
             pieces.append(clean)
             audible += heard
-        self._history.note(hops, echo)
+        self._placement.note(hops, echo)
         if audible:
             self._judge(near, echo.reshape(-1))
         residual = self._residual_power / len(hops)
@@ -150,16 +111,21 @@ class KalmanCanceller:
         self._recalled = None
         if self._located:
             return
-        self._alignment = Alignment(self._reference, room.delay, room.drift)
+        self._placement.begin(room.delay, room.drift)
         self._filter = KalmanFilter(room.path)
         self._leakage.reset(room.leak)
         self._leakage.relax()
         self._located, self._unproven = True, _PROVING_FRAMES
         self.room = room
 
-    @property
-    def _nothing_plays(self) -> bool:
-        return self._spectra.silent and self._alignment.silent_since(PARTITIONS * HOP_SAMPLES)
+    def _go_by(self, hops: NDArray[np.float32]) -> None:
+        """Nothing is played while these hops are heard, shape (m, 240)."""
+        if self._placement.go_by(hops):
+            self._unproven = _PROVING_FRAMES if self._located else 0
+        self._suppressor.skip(hops.reshape(-1))
+        for hop in hops:
+            self._leakage.hear(power(hop))
+            self._watch.listen(hop)
 
     @property
     def _may_echo(self) -> bool:
@@ -173,20 +139,18 @@ class KalmanCanceller:
     def _delay_of_sound(self) -> float:
         """Seconds from what is played to the strongest partition of its echo."""
         energy = np.square(np.abs(self._filter.path.response)).sum(axis=1)
-        return self._alignment.delay + int(np.argmax(energy)) * HOP_SAMPLES / SAMPLE_RATE
+        return self._placement.delay + int(np.argmax(energy)) * HOP_SAMPLES / SAMPLE_RATE
 
     def _cancel(self, near: Samples) -> tuple[Samples, Samples, bool]:
         """One hop: what is left of it, its echo, and whether there was any."""
-        played = self._alignment.read(HOP_SAMPLES)
-        self._spectra.push(played)
-        self._alignment.advance(HOP_SAMPLES)
+        played = self._placement.next_hop()
         if not self._located:  # a filter out of its place would learn nothing, and a near talker disturb it
             self._leakage.hear(power(near))
             self._suppressor.skip(near)
             if self._watch.audible_hops < _FIRST_LOOK:  # all of it may be echo; later, one would be found
                 self._residual_power += float(near @ near) / len(near)
             return near, np.zeros_like(near), self._watch.hop(played, near, near, None)
-        far, far_power = self._spectra.window(PARTITIONS)
+        far, far_power = self._placement.spectra()
         left, echo = self._filter.update(far, far_power, near)
         rival = self._rival.update(far, far_power, near)[0] if self._rival else None
         heard = self._watch.hop(played, near, left, rival)
@@ -213,7 +177,7 @@ class KalmanCanceller:
         if self._located and watch.pointless:
             self._give_up()
         if watch.useful:
-            self._adjust(near, echo)
+            self._placement.adjust(near, echo)
             self._remember()
         if self._unproven:
             self._unproven -= 1
@@ -243,96 +207,43 @@ class KalmanCanceller:
     def _begin_anew(self) -> None:
         self._filter, self._rival = KalmanFilter(), None
         self._located, self._unproven = False, 0
-        self._guess = None
+        self._placement.doubt()
         self._leakage.reset()
         self._watch.learning_began()
-
-    def _adjust(self, near: Samples, echo: Samples) -> None:
-        """A clock that drifts leaves the derivative of the echo behind: e(t) = y(t + s) - y(t) = s y'(t)."""
-        slope = np.gradient(echo)
-        energy = float(slope @ slope)
-        if energy > 0.0:
-            misplaced = float((near - echo) @ slope) / energy
-            self._alignment.correct(float(np.clip(misplaced, -0.5, 0.5)), len(near))
 
     def _remember(self) -> None:
         self._frames += 1
         reduction = self._leakage.reduction_db
         if self._frames % _REMEMBER_FRAMES == 0 and reduction > _REMEMBER_DB and self._rival is None:
             leak = 10.0 ** (-reduction / 10.0)
-            self.room = Room(self._filter.path, self._alignment.delay, self._alignment.drift, leak)
+            self.room = Room(self._filter.path, self._placement.delay, self._placement.drift, leak)
 
     def _doubt(self) -> None:
         """The filter is of no use: it slipped, or the room is another one, or somebody talks over it."""
         if self._slipped():
             return
         self._rival = KalmanFilter()
-        self._teach(self._rival, _RIVAL_HOPS)
+        self._placement.teach(self._rival, _RIVAL_HOPS)
         self._watch.rival_began()
 
     def _slipped(self) -> bool:
-        """Whether echo and microphone are alike, but at different times: then put that right."""
-        echo, near = self._echo_lately(), self._history.near(_SLIP_HOPS)
-        reach = round(_SLIPPED * SAMPLE_RATE)
-        slip = find_lag(echo, near, range(-reach, reach))
-        before, self._slip = self._slip, slip.samples if slip.clearness > _CLEAR_ENOUGH else None
-        if before is None or self._slip is None or abs(before - slip.samples) > _SAME_SLIP:
-            return False
-        if abs(slip.samples) < _IN_PLACE:
-            return False
-        self._move(slip.samples)
-        self._slip = None
-        left, now = (float(rest @ rest) for rest in (near - echo, near - self._echo_lately()))
-        if now > _BETTER * left:  # the notes of an earcon are alike at many places
-            self._move(-slip.samples)
+        """Whether the filter was right, but misplaced; it is in its place now."""
+        if not self._placement.follow_slip(self._filter):
             return False
         if self._unproven and self.room is not None:  # what was learnt in the wrong place is wrong
             self._filter = KalmanFilter(self.room.path)
         self._watch.moved()
         return True
 
-    def _echo_lately(self) -> Samples:
-        """The echo in the latest hops, as the filter sees it from its present place."""
-        windows = (self._spectra.window(PARTITIONS, back)[0] for back in reversed(range(_SLIP_HOPS)))
-        return np.concatenate([self._filter.echo(far) for far in windows])
-
     def _locate(self) -> None:
-        """Look for the direct sound; found twice at a place, the filter begins there."""
-        n, delay = HISTORY * HOP_SAMPLES, self._alignment.delay
-        lags = range(*(round((limit - delay) * SAMPLE_RATE) for limit in (EARLIEST, LATEST)))
-        lag = find_lag(self._alignment.read(n, back=n), self._history.near(HISTORY), lags)
-        before, self._guess = self._guess, lag.samples if lag.clearness > _CLEAR else None
-        if before is None or self._guess is None or abs(before - lag.samples) > _SAME * SAMPLE_RATE:
+        """Look for the direct sound; once found, a filter that was taught there takes over."""
+        taught = self._placement.find(placed=self._located)
+        if taught is None:
             return
-        if self._located and abs(lag.samples - LEAD) < _ELSEWHERE * SAMPLE_RATE:
-            return
-        self._move(lag.samples - LEAD)
-        pupil = KalmanFilter()
-        self._teach(pupil, HISTORY)
-        left = self._teach(pupil, HISTORY)  # a second lesson of the same second is worth 3 dB
-        if left > _LEARNT:
-            self._move(LEAD - lag.samples)
-            return
-        self._filter, self._rival, self._located = pupil, None, True
-        self._leakage.reset(left)
+        self._filter, self._rival, self._located = taught.filter, None, True
+        self._leakage.reset(taught.left)
         self._watch.learning_began()
         log.info("the echo comes %.0f ms after what is played", 1e3 * self._delay_of_sound)
-
-    def _move(self, samples: float) -> None:
-        """The echo comes later than thought by so many samples."""
-        self._alignment.move(-samples)
-        n = (self._spectra.rows + 1) * HOP_SAMPLES
-        self._spectra.rebuild(self._alignment.read(n, back=n))
-        self._guess = None
-
-    def _teach(self, pupil: KalmanFilter, hops: int) -> float:
-        """Let a filter hear the latest hops; the part of their power that it leaves."""
-        near = self._history.near(hops)
-        left = 0.0
-        for back, hop in zip(reversed(range(hops)), near.reshape(-1, HOP_SAMPLES), strict=True):
-            error, _ = pupil.update(*self._spectra.window(PARTITIONS, back), hop)
-            left += float(error @ error)
-        return left / max(float(near @ near), 1e-12)
 
 
 def _dbfs(mean_square: float) -> float:
