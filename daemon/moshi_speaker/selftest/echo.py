@@ -77,7 +77,7 @@ def clean(recording: Recording, begin: float, end: float, *, suppress: bool = Tr
     since = begin - _BEFORE_S
     reference = Reference()
     canceller = KalmanCanceller(reference, suppress=suppress)
-    duplex = Duplex(canceller, on_rung=lambda _: None)
+    duplex = Duplex(canceller, on_change=lambda _: None)
     near: list[Block] = []
     cleaned = []
     for block in _whole_frames(recording, since):
@@ -92,7 +92,7 @@ def clean(recording: Recording, begin: float, end: float, *, suppress: bool = Tr
         near=np.concatenate([_NOTHING, *(block.samples for block in near)]),
         clean=np.concatenate([_NOTHING, *cleaned]),
         state=canceller.state,
-        rung=duplex.rung,
+        rung=duplex.ladder.rung,
     )
 
 

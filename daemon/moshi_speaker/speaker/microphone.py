@@ -10,6 +10,7 @@ from moshi_speaker.audio.echo import EchoCanceller, EchoState, NoEchoCanceller, 
 from moshi_speaker.audio.echo import room as rooms
 from moshi_speaker.audio.echo.canceller import KalmanCanceller
 from moshi_speaker.audio.echo.duplex import Duplex
+from moshi_speaker.audio.echo.rung import Ladder
 from moshi_speaker.audio.mixer import Mixer
 from moshi_speaker.audio.reference import Reference
 from moshi_speaker.settings import Settings
@@ -68,7 +69,7 @@ class Microphone:
     @property
     def rung(self) -> Rung | None:
         """How far the echo canceller is trusted; None without one."""
-        return None if self._duplex is None else self._duplex.rung
+        return None if self._duplex is None else self._duplex.ladder.rung
 
     @property
     def state(self) -> EchoState | None:
@@ -78,7 +79,7 @@ class Microphone:
     def change(self, settings: Settings) -> None:
         """Other settings hold from now on."""
         self._duck_db = settings.echo.duck_db
-        self._duck(self.rung)
+        self._duck()
         self._conditioned.change(settings.audio.noise_suppression_db, settings.audio.gain_control)
 
     async def opened(self, devices: str) -> None:
@@ -106,23 +107,19 @@ class Microphone:
                 self._complained = True
                 log.warning("%s: the room cannot be remembered (%s)", self._folder, error.strerror)
 
-    def _changed(self, rung: Rung) -> None:
+    def _changed(self, ladder: Ladder) -> None:
         """On the front end's thread."""
-        self._loop.call_soon_threadsafe(self._tell, rung)
+        self._loop.call_soon_threadsafe(self._tell, ladder)
 
-    def _tell(self, rung: Rung) -> None:
-        state = self.state
+    def _tell(self, ladder: Ladder) -> None:
+        state, rung = self.state, ladder.rung
         if state is not None and state.reduction_db is not None:
             log.info("echo %.0f dB softer, %s: %s", state.reduction_db, rung, _IN_WORDS[rung])
         else:
             log.info("no echo, %s: %s", rung, _IN_WORDS[rung])
-        self._duck(rung)
+        self._duck()
         self._on_change()
 
-    def _duck(self, rung: Rung | None) -> None:
-        self._mixer.duck_db = self._duck_db if rung is Rung.GUARDED and self._measured else 0.0
-
-    @property
-    def _measured(self) -> bool:
-        """Whether there is an echo, and so a measure of how badly it is cancelled."""
-        return self.state is not None and self.state.located
+    def _duck(self) -> None:
+        ducked = self._duplex is not None and self._duplex.ladder.ducked
+        self._mixer.duck_db = self._duck_db if ducked else 0.0

@@ -35,7 +35,7 @@ class Chain:
     def __init__(self) -> None:
         self.canceller = FakeCanceller()
         self.rungs: list[Rung] = []
-        self.duplex = Duplex(self.canceller, self.rungs.append)
+        self.duplex = Duplex(self.canceller, lambda ladder: self.rungs.append(ladder.rung))
         self._at = 100.0
 
     def hear(self, reduction_db: float, frames: int = 10) -> Cleaned:
@@ -48,7 +48,7 @@ class Chain:
 
 def test_a_good_canceller_opens_talk() -> None:
     chain = Chain()
-    assert chain.duplex.rung is Rung.GUARDED
+    assert chain.duplex.ladder.rung is Rung.GUARDED
     clean = chain.hear(25.0)
     assert chain.rungs == [Rung.OPEN]
     assert not clean.gated
@@ -72,7 +72,7 @@ def test_while_nothing_is_played_moshi_hears_all_and_the_ladder_stands_still() -
     clean = chain.hear(30.0)
     assert not clean.gated
     assert not clean.guarded
-    assert chain.duplex.rung is Rung.HALF_DUPLEX
+    assert chain.duplex.ladder.rung is Rung.HALF_DUPLEX
     assert chain.rungs == [Rung.HALF_DUPLEX]
 
 
@@ -81,3 +81,13 @@ def test_each_change_is_told_once() -> None:
     for reduction_db in (25.0, 25.0, 9.0, 0.0, 0.0, 25.0):
         chain.hear(reduction_db)
     assert chain.rungs == [Rung.OPEN, Rung.GUARDED, Rung.HALF_DUPLEX, Rung.OPEN]
+
+
+def test_moshi_becomes_softer_also_where_the_rung_stays_that_of_the_start() -> None:
+    chain, ducked = Chain(), []
+    for audible_s in (0.1, 2.0):
+        chain.canceller.state = replace(chain.canceller.state, audible_s=audible_s)
+        chain.hear(9.0)
+        ducked.append(chain.duplex.ladder.ducked)
+    assert ducked == [False, True]
+    assert chain.rungs == [Rung.GUARDED]

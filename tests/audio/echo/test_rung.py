@@ -99,3 +99,22 @@ def test_the_wait_is_off_when_the_present_rung_is_right_again() -> None:
     ladder = step(Ladder(OPEN, OPEN), state(0.0), 100.0)
     ladder = step(ladder, state(30.0), 100.3)
     assert step(ladder, state(0.0), 100.5).rung is OPEN
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "ducked"),
+    [
+        (Ladder(GUARDED, GUARDED), state(9.0, audible_s=1.4), False),
+        (Ladder(GUARDED, GUARDED), state(9.0, audible_s=1.5), True),
+        (Ladder(GUARDED, GUARDED), state(OPEN_DB + 3.0), False),
+        (Ladder(GUARDED, GUARDED, ducked=True), state(9.0, audible_s=0.1), True),
+        (Ladder(GUARDED, GUARDED, ducked=True), state(None, located=False, played_s=1.0), False),
+        (Ladder(OPEN, GUARDED), state(9.0, audible_s=0.1), True),
+        (Ladder(GUARDED, OPEN, ducked=True), state(OPEN_DB + 3.0), False),
+        (Ladder(GUARDED, HALF_DUPLEX, ducked=True), state(0.0), False),
+    ],
+)
+def test_moshi_is_softer_where_there_is_an_echo_that_is_badly_cancelled(
+    before: Ladder, now: EchoState, ducked: bool
+) -> None:
+    assert step(before, now, 100.0).ducked is ducked

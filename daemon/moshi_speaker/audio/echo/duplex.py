@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from moshi_speaker.audio.echo import Cleaned, EchoState, Rung
-from moshi_speaker.audio.echo.rung import FIRST, step
+from moshi_speaker.audio.echo.rung import FIRST, Ladder, step
 from moshi_speaker.audio.frames import Samples
 
 
@@ -23,16 +23,16 @@ class Canceller(Protocol):
 class Duplex:
     """Cleans the microphone, and keeps from Moshi what it would take for somebody else's voice."""
 
-    def __init__(self, canceller: Canceller, on_rung: Callable[[Rung], None]) -> None:
-        """``on_rung`` hears of each change, on the thread that calls ``clean``."""
+    def __init__(self, canceller: Canceller, on_change: Callable[[Ladder], None]) -> None:
+        """``on_change`` hears of another rung, or of ducking, on the thread that calls ``clean``."""
         self._canceller = canceller
         self._ladder = FIRST
-        self._on_rung = on_rung
+        self._on_change = on_change
 
     @property
-    def rung(self) -> Rung:
-        """Where on the ladder we stand."""
-        return self._ladder.rung
+    def ladder(self) -> Ladder:
+        """Where we stand."""
+        return self._ladder
 
     def clean(self, near: Samples, at: float) -> Cleaned:
         """Clean a frame, and say whether Moshi may hear it."""
@@ -40,9 +40,10 @@ class Duplex:
         if not clean.playing:
             return clean
         self._climb(at)
-        return replace(clean, guarded=self.rung is not Rung.OPEN, gated=self.rung is Rung.HALF_DUPLEX)
+        rung = self._ladder.rung
+        return replace(clean, guarded=rung is not Rung.OPEN, gated=rung is Rung.HALF_DUPLEX)
 
     def _climb(self, at: float) -> None:
         before, self._ladder = self._ladder, step(self._ladder, self._canceller.state, at)
-        if self._ladder.rung is not before.rung:
-            self._on_rung(self._ladder.rung)
+        if (self._ladder.rung, self._ladder.ducked) != (before.rung, before.ducked):
+            self._on_change(self._ladder)
