@@ -102,6 +102,23 @@ def test_late_stamps_are_not_followed_but_a_gap_is() -> None:
     assert np.abs(alignment.read(HOP_SAMPLES) - expected).max() < 1e-3
 
 
+@pytest.mark.parametrize("ppm", [50.0, -50.0])
+def test_after_a_night_without_the_microphone_the_place_is_that_of_the_time_stamps(ppm: float) -> None:
+    reference = played()
+    alignment = Alignment(reference, delay=0.05)
+    alignment.follow(START + 1.0, FRAME_SAMPLES)
+    alignment.keep()
+    alignment.advance(FRAME_SAMPLES)
+    night = 8 * 3_600.0
+    # A loudspeaker whose clock is fast has played more samples by then than its stamps would say.
+    reference._end += round(night * SAMPLE_RATE * (1.0 + ppm * 1e-6))
+    reference._end_at = START + 2.0 + night
+    play(reference, sine(np.arange(SAMPLE_RATE)).astype(np.float32), START + 2.0 + night)
+    alignment.follow(START + 2.5 + night, FRAME_SAMPLES)
+    assert alignment.jumped
+    assert alignment.delay == pytest.approx(0.05, abs=1e-3)
+
+
 def test_the_delay_is_how_much_earlier_a_sound_was_played() -> None:
     alignment = Alignment(played(), delay=0.12)
     alignment.follow(START + 0.5, HOP_SAMPLES)
