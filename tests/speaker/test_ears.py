@@ -62,14 +62,21 @@ class Listening:
         self.ears.start()
 
     async def hear(self, frames: int, *, speech: bool, level: float = 0.0) -> None:
-        for _ in range(frames):
-            sound = np.full(FRAME_SAMPLES, 10 ** (level / 20) if speech else 0.0001, np.float32)
-            self.ears.capture(sound, self._pushed * FRAME_SECONDS)
-            self._pushed += 1
+        self._push(frames, 10 ** (level / 20) if speech else 0.0001)
         end = self._pushed * FRAME_SECONDS
         while (self.ears.last_frame_at or 0.0) < end - 1e-6:
             await asyncio.to_thread(self.ears._front_end.wait_idle, 10.0)
         await asyncio.sleep(0)  # what the front end's thread has handed over is dealt with
+
+    def hold_news(self, frames: int) -> None:
+        """Hear frames, and let the loop know nothing of what was in them yet."""
+        self._push(frames, 0.0001)
+        assert self.ears._front_end.wait_idle(10.0)
+
+    def _push(self, frames: int, amplitude: float) -> None:
+        for _ in range(frames):
+            self.ears.capture(np.full(FRAME_SAMPLES, amplitude, np.float32), self._pushed * FRAME_SECONDS)
+            self._pushed += 1
 
     def _happened(self, event: Event) -> None:
         self.events.append(event)
@@ -123,6 +130,19 @@ async def test_a_wake_word_that_begins_no_talk_changes_nothing(listening: Listen
     await listening.hear(5, speech=True)
     assert listening.activity.judged == judged
     assert listening.fed == 0
+
+
+async def test_after_a_wake_word_that_a_mute_overtook_speech_is_not_looked_for(
+    listening: Listening,
+) -> None:
+    listening.hold_news(WORD + 1)
+    listening.ears.set_hearing(False)
+    await asyncio.sleep(0)  # the word's news comes now
+    assert listening.events == []
+    listening.ears.set_hearing(True)
+    judged = listening.activity.judged
+    await listening.hear(3, speech=True)
+    assert listening.activity.judged == judged
 
 
 async def test_after_a_talk_whoever_still_spoke_is_said_to_be_silent(listening: Listening) -> None:

@@ -139,6 +139,7 @@ class Ears:
         """Before the talk begins it must be known whether the user was speaking already."""
         detected, speech = woken
         if not self._hearing:
+            self._activity.attending = False
             return
         self._near = self._loudness(detected.at)
         if not self._open:
