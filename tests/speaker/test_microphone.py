@@ -124,6 +124,15 @@ async def test_other_devices_are_in_a_room_of_their_own(tmp_path: Path) -> None:
     assert den.microphone.state is not None and den.microphone.state.located
 
 
+async def test_a_room_is_not_kept_for_other_devices_that_were_never_heard(tmp_path: Path) -> None:
+    den = Den(tmp_path)
+    await den.microphone.opened(den.devices)
+    await den.play(den.voice(6.0))
+    await den.microphone.opened("other mic / speaker")  # while it is muted
+    await den.microphone.keep()
+    assert not (tmp_path / FILE).exists()
+
+
 async def test_the_same_devices_opened_again_are_where_they_were() -> None:
     den = Den(None)
     await den.microphone.opened(den.devices)

@@ -32,6 +32,8 @@ class House:
         self.device = FakeDevice(self.news)
         self.events: list[Event] = []
         self.hung: list[Miss] = []
+        self.opened: list[str] = []
+        """Which devices were opened, each time."""
         self.failures: list[BaseException] = []
         self.level = 0.01
         """What the microphone hears."""
@@ -52,6 +54,7 @@ class House:
             tasks=self.tasks,
             signs=self.signs,
             hung=self._hangs,
+            opened=self._opened,
             zero_input_s=zero_input_s,
             asleep=lambda: self.slept_s,
         )
@@ -89,6 +92,9 @@ class House:
         self.news.tell()
         if isinstance(event, DeviceLost) and self.reopens:
             self.sound.reopen(0.04)
+
+    async def _opened(self, devices: str) -> None:
+        self.opened.append(devices)
 
     def _hangs(self, miss: Miss) -> None:
         self.hung.append(miss)
@@ -174,6 +180,14 @@ async def test_a_silent_microphone_is_opened_again_and_counts_as_well_only_when_
         there.level = 0.01
         await there.until(is_restored)
         assert there.sound.reopenings == there.device.starts - 1
+
+
+async def test_it_is_told_which_devices_were_opened_each_time() -> None:
+    async with house() as there:
+        there.device.description = "another device"
+        there.device.vanish()
+        await there.until(is_restored)
+        assert there.opened == ["a device of the tests", "another device"]
 
 
 async def test_zeros_may_be_allowed() -> None:

@@ -183,6 +183,19 @@ async def test_a_device_that_vanishes_in_a_talk_is_opened_again(settings: Settin
         await stage.until_session(2)
 
 
+async def test_other_devices_are_not_taken_for_the_room_of_those_before(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Witness(settings) as witness, on_stage(settings) as stage:
+        await witness.until("state", "idle")
+        with caplog.at_level(logging.INFO):
+            stage.device.description = "another device"
+            stage.device.vanish()
+            await witness.until("state", "error")
+            await witness.until("state", "idle")
+        assert "the room of another device is not known yet" in caplog.messages
+
+
 async def test_a_muted_microphone_stays_closed_when_the_device_comes_back(settings: Settings) -> None:
     async with Witness(settings) as witness, on_stage(settings) as stage:
         await witness.until("state", "idle")

@@ -136,6 +136,7 @@ class Speaker:
             capturing=not self._memory.muted,
             signs=self._signs,
             hung=self._part_hangs,
+            opened=self._microphone.opened,
             zero_input_s=settings.audio.zero_input_s,
             asleep=asleep,
         )
@@ -210,7 +211,6 @@ class Speaker:
         except DeviceError as error:
             self._reporting.publish(ev.ReportProblem("device", str(error), self._clock()))
             raise
-        await self._microphone.opened(self._sound.description)
         self.emit(ev.SpeakerStarted())
         if not self._stopping.is_set():
             self._voice.start()

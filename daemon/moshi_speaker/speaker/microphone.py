@@ -83,11 +83,15 @@ class Microphone:
         self._conditioned.change(settings.audio.noise_suppression_db, settings.audio.gain_control)
 
     async def opened(self, devices: str) -> None:
-        """The sound devices are open: begin with the room that they were in, if it is known."""
-        others, self._devices = self._devices not in ("", devices), devices
-        if self._canceller is not None and others:
+        """The sound devices are open, again maybe: begin with the room of these, if it is known."""
+        before, self._devices = self._devices, devices
+        if self._canceller is None or devices == before:
+            return
+        if before:
+            log.info("the room of %s is not known yet", devices)
+            self._kept = None
             self._canceller.forget()
-        if self._canceller is None or self._folder is None:
+        if self._folder is None:
             return
         self._kept = await asyncio.to_thread(rooms.load, self._folder, devices)
         if self._kept is not None:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from moshi_speaker.audio.frames import Capture, Device, Render, Samples
@@ -49,6 +49,7 @@ class Sound:
         tasks: Tasks,
         signs: Signs,
         hung: Callable[[Miss], None],
+        opened: Callable[[str], Awaitable[None]],
         capturing: bool = True,
         zero_input_s: float = 0.0,
         asleep: Callable[[], float] = lambda: 0.0,
@@ -56,7 +57,8 @@ class Sound:
         """``capture`` and ``render`` are called from the device's own threads, ``emit`` in the loop.
 
         Without ``capturing`` the microphone stays closed until ``set_capture`` opens it. ``hung`` hears, in
-        the loop, of a part that is none of the device; ``asleep`` says how long the machine has slept so far.
+        the loop, of a part that is none of the device; ``opened`` hears each time which devices were opened;
+        ``asleep`` says how long the machine has slept so far.
         """
         self._device = device
         self._capture = capture
@@ -66,6 +68,7 @@ class Sound:
         self._tasks = tasks
         self._signs = signs
         self._hung = hung
+        self._opened = opened
         self._capturing = capturing
         self.zero_input_s = zero_input_s
         """Seconds of zeros after which the microphone counts as silent; 0 for never."""
@@ -246,6 +249,7 @@ class Sound:
         await self._call(self._start_device)
         self._open = True
         self._signs.restart(capturing=self._capturing)
+        await self._opened(self._device.description)
 
     def _start_device(self) -> None:
         """Called on the device's thread: a switch that comes meanwhile waits for its turn there."""

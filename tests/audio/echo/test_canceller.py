@@ -113,6 +113,31 @@ def test_a_room_that_is_forgotten_is_gone_until_it_is_recalled() -> None:
     assert reduction_db(near[1_920:], clean, 0.0, 0.8) > 15
 
 
+def test_what_was_recalled_before_the_devices_changed_is_forgotten_too() -> None:
+    known = talk_in_a_known_room().canceller.room
+    assert known is not None
+    talk, silence = Talk(), np.zeros(1_920, np.float32)
+    talk.canceller.recall(known)
+    talk.canceller.forget()
+    talk.run(silence, silence)
+    assert not talk.canceller.state.located
+    assert talk.canceller.room is None
+
+
+def test_a_room_is_forgotten_at_once_also_while_nothing_is_heard() -> None:
+    talk = talk_in_a_known_room()
+    talk.canceller.forget()
+    assert talk.canceller.room is None
+
+
+def test_other_devices_have_not_played_anything_yet() -> None:
+    talk = talk_in_a_known_room()
+    talk.canceller.forget()
+    silence = np.zeros(1_920, np.float32)
+    talk.run(silence, silence, START + 4.0)
+    assert talk.canceller.state.played_s == 0.0
+
+
 def test_a_room_recalled_in_the_middle_of_a_talk_is_used_at_once() -> None:
     known = talk_in_a_known_room().canceller.room
     assert known is not None

@@ -1,6 +1,7 @@
 """The echo canceller: a Kalman filter in its place beside what was played, and a rival if it fails."""
 
 import logging
+from collections import deque
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,18 +53,20 @@ class KalmanCanceller:
         self._located = False
         self._unproven = 0
         self._frames = 0
-        self._recalled: Room | None = None
-        self._forgotten = False
+        self._orders: deque[Room | None] = deque()
+        """Rooms to begin with, None to forget this one, oldest first: what other threads want."""
         self.room: Room | None = None
         """What is known of the room, if it is worth to be remembered. Replaced, never changed."""
 
     def recall(self, room: Room) -> None:
         """Begin with what was known of a room before, unless this one is known by now. From any thread."""
-        self._recalled = room
+        self._orders.append(room)
 
     def forget(self) -> None:
-        """Other devices are in another place: begin with nothing, or what is recalled. From any thread."""
-        self._forgotten = True
+        """Other devices are in another place: begin with nothing, or what is recalled after it. From any
+        thread."""
+        self.room = None  # at once: whoever keeps rooms shall not take it for that of the other devices
+        self._orders.append(None)
 
     @property
     def state(self) -> EchoState:
@@ -80,12 +83,8 @@ class KalmanCanceller:
 
     def clean(self, near: Samples, at: float) -> Cleaned:
         """Clean what the microphone heard from time ``at`` on, shape (n,) with n a multiple of 240."""
-        if self._forgotten:
-            self._forgotten, self.room = False, None
-            self._placement.begin()
-            self._begin_anew()
-        if self._recalled is not None:
-            self._begin_with(self._recalled)
+        while self._orders:
+            self._obey(self._orders.popleft())
         hops = near.reshape(-1, HOP_SAMPLES)
         known = self._placement.follow(at, len(near))
         if not known or self._placement.silent:
@@ -107,10 +106,16 @@ class KalmanCanceller:
             self._residual_dbfs = _dbfs(residual)
         return Cleaned(np.concatenate(pieces), _dbfs(_LOUDEST * residual), playing=self._may_echo)
 
+    def _obey(self, room: Room | None) -> None:
+        if room is None:
+            self.room = None
+            self._watch, self._leakage = Watch(), Leakage()
+            self._placement.begin()
+            self._begin_anew()
+        elif not self._located:
+            self._begin_with(room)
+
     def _begin_with(self, room: Room) -> None:
-        self._recalled = None
-        if self._located:
-            return
         self._placement.begin(room.delay, room.drift)
         self._filter = KalmanFilter(room.path)
         self._leakage.reset(room.leak)
