@@ -20,7 +20,7 @@ async def push_although_muted(stage: Stage, frames: int) -> None:
     """A device that does not care goes on to bring sound, and the front end has time for it."""
     for number in range(frames):
         stage.device.push(np.full(FRAME_SAMPLES, 0.1, np.float32), number * FRAME_SECONDS)
-    assert await asyncio.to_thread(stage.speaker._ears._front_end.wait_idle, 10.0)
+    assert await asyncio.to_thread(stage.speaker._body.ears._front_end.wait_idle, 10.0)
     await asyncio.sleep(0)
 
 

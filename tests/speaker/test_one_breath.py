@@ -46,7 +46,7 @@ async def listen(stage: Stage, scene: Samples) -> None:
     began = time.monotonic()
     for number, frame in enumerate(scene.reshape(-1, FRAME_SAMPLES)):
         stage.device.push(frame, began + number * FRAME_SECONDS)
-        assert await asyncio.to_thread(stage.speaker._ears._front_end.wait_idle, 10.0)
+        assert await asyncio.to_thread(stage.speaker._body.ears._front_end.wait_idle, 10.0)
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ async def test_every_live_setting_takes_its_own_value(settings: Settings, name: 
     settings = settings.model_copy(update={"mqtt": settings.mqtt.model_copy(update={"enabled": False})})
     async with on_stage(settings) as stage:
         await stage.until_idle()
-        assert stage.speaker._live.change(name, value) == value
+        assert stage.speaker._body.live.change(name, value) == value
 
 
 @pytest.mark.parametrize(

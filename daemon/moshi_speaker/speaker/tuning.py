@@ -16,7 +16,6 @@ from moshi_speaker.wake.policy import WakePolicy
 def take(
     live: LiveSettings,
     *,
-    limits: Apply,
     microphone: Apply,
     sound: Sound,
     user_speech: UserSpeech,
@@ -26,9 +25,7 @@ def take(
     stop_detector: Detector | None,
     emit: Callable[[Event], None],
 ) -> None:
-    """Let the parts take what changes; ``limits`` renews those of the conversation, ``microphone``
-    takes what becomes of its sound.
-    """
+    """Let the parts take what changes; ``microphone`` takes what becomes of its sound."""
 
     def renew_voice(settings: Settings) -> None:
         moshi_speech.bounds = bounds.voice_bounds(settings)
@@ -47,7 +44,6 @@ def take(
         if stop_detector is not None:
             stop_detector.policy = bounds.stop_policy(settings)
 
-    live.on_change(limits, *bounds.LIMITS)
     live.on_change(microphone, *bounds.MICROPHONE)
     live.on_change(renew_voice, *bounds.VOICE)
     live.on_change(renew_earcons, "audio.earcons", "audio.wake_earcon", "audio.earcon_volume")

@@ -89,14 +89,14 @@ class Voice:
             self._engine.feed(frame)
 
     def end(self) -> None:
-        """The talk is over; what waits to be played is forgotten."""
+        """The talk is over: silence first, what waits to be played is forgotten."""
         self._session = None
+        self._mixer.close_voice()
+        self._mixer.silence()
         self._stay_audible()
         if self._engine is not None:
             self._engine.end()
         self._vitals.talk_ended()
-        self._mixer.close_voice()
-        self._mixer.silence()
 
     async def close(self) -> None:
         """Stop the engine. May be called twice."""
