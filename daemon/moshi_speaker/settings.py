@@ -212,7 +212,8 @@ class WakeSettings(Section):
     refractory_s: Seconds = 2.0
     """Seconds after a detection in which there is no other, of whichever word."""
     guarded_threshold: Threshold = 0.8
-    """The least threshold while the speaker plays and its echo is not well cancelled."""
+    """The least threshold while the speaker plays and its echo is badly cancelled; of the stop phrase,
+    too."""
     keep_clip: bool = False
     """Keep the latest 3 seconds up to a detection as last-wake.wav in state_dir, to find out what woke it.
     Without this nothing that is heard is ever written."""

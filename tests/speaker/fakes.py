@@ -216,6 +216,8 @@ class FakeWake:
         self.resets = 0
         self.word_in: set[int] = set()
         """Numbers of chunks, from 0."""
+        self.score = 0.93
+        """That of these chunks."""
         self.failure: BaseException | None = None
         self.closed = False
         self._news = news
@@ -225,7 +227,7 @@ class FakeWake:
             raise self.failure
         number, self.chunks = self.chunks, self.chunks + 1
         self._news.tell()
-        return [0.93 if number in self.word_in else 0.0]
+        return [self.score if number in self.word_in else 0.0]
 
     def reset(self) -> None:
         self.resets += 1

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from moshi_speaker.audio.attention import MEMORY_PIECES
-from moshi_speaker.audio.echo import NoEchoCanceller
+from moshi_speaker.audio.echo import Cleaned
 from moshi_speaker.audio.frames import FRAME_SAMPLES, FRAME_SECONDS, Samples
 from moshi_speaker.audio.speech import SpeechBounds, UserSpeech
 from moshi_speaker.events import Event, StopRequested, UserSpeechEnded, UserSpeechStarted, WakeDetected
@@ -35,10 +35,22 @@ class Activity:
         pass
 
 
+class BadEcho:
+    """Cancels nothing, and knows it, while something plays."""
+
+    def __init__(self) -> None:
+        self.plays = False
+
+    def clean(self, near: Samples, at: float) -> Cleaned:
+        return Cleaned(near, playing=self.plays, guarded=self.plays)
+
+
 class Listening:
     """Ears under test."""
 
     def __init__(self) -> None:
+        self.echo = BadEcho()
+        self.scored = 0
         self.news = News()
         self.wake = FakeWake(self.news)
         self.wake.word_in = {WORD}
@@ -48,16 +60,17 @@ class Listening:
         self.fed = 0
         self.talks = True
         self._pushed = 0
-        policy = WakePolicy(0.5, patience=1, refractory_s=0.0)
+        policy = WakePolicy(0.5, patience=1, refractory_s=0.0, guarded_threshold=0.95)
         self.ears = Ears(
             Detector(self.wake, policy, gate_chunks=0),
             self.activity,
-            NoEchoCanceller(),
+            self.echo,
             UserSpeech(SpeechBounds(threshold=0.5, margin_db=6.0, below_db=20.0)),
             stop_detector=Detector(self.stop_word, policy, gate_chunks=0),
             emit=self._happened,
             feed=self._feed,
             failed=self._failed,
+            scored=self._scored,
         )
         self.ears.start()
 
@@ -85,6 +98,9 @@ class Listening:
 
     def _feed(self, frame: Samples) -> None:
         self.fed += 1
+
+    def _scored(self) -> None:
+        self.scored += 1
 
     def _failed(self, error: BaseException) -> None:
         raise error
@@ -167,6 +183,25 @@ async def test_the_stop_phrase_is_listened_for_in_talks_only(listening: Listenin
     await listening.hear(5, speech=False)
     assert listening.stop_word.chunks == heard
     assert listening.stop_word.resets == 1
+
+
+@pytest.mark.parametrize(("score", "stops"), [(0.93, False), (0.96, True)])
+async def test_our_own_voice_needs_to_be_clearer_to_be_the_stop_phrase(
+    listening: Listening, score: float, stops: bool
+) -> None:
+    listening.stop_word.word_in, listening.stop_word.score = {3}, score
+    await listening.hear(WORD + 1, speech=False)
+    listening.echo.plays = True
+    await listening.hear(6, speech=False)
+    assert (StopRequested() in listening.events) is stops
+
+
+async def test_a_wake_model_that_gives_no_numbers_gives_no_sign_of_life(listening: Listening) -> None:
+    await listening.hear(3, speech=False)
+    assert listening.scored == 3
+    listening.wake.word_in, listening.wake.score = set(range(3, 8)), float("nan")
+    await listening.hear(5, speech=False)
+    assert listening.scored == 3
 
 
 async def test_speech_far_softer_than_the_wake_word_is_not_the_users(listening: Listening) -> None:

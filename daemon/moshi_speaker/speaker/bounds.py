@@ -22,7 +22,7 @@ SPEECH = ("audio.speech_threshold", "audio.speech_margin_db", "conversation.back
 MICROPHONE = ("audio.noise_suppression_db", "audio.gain_control", "echo.duck_db")
 VOICE = ("conversation.moshi_pad_s", "conversation.moshi_breath_dbfs")
 WAKE = ("wake.threshold", "wake.patience", "wake.refractory_s", "wake.guarded_threshold")
-STOP = ("conversation.stop_threshold", "wake.patience")
+STOP = ("conversation.stop_threshold", "wake.patience", "wake.guarded_threshold")
 
 
 def speech_bounds(settings: Settings) -> SpeechBounds:
@@ -39,4 +39,10 @@ def voice_bounds(settings: Settings) -> VoiceBounds:
 
 def stop_policy(settings: Settings) -> WakePolicy:
     """What counts as the stop phrase; it needs no rest, since a talk ends only once."""
-    return WakePolicy(settings.conversation.stop_threshold, settings.wake.patience, refractory_s=0.0)
+    wake = settings.wake
+    return WakePolicy(
+        settings.conversation.stop_threshold,
+        wake.patience,
+        refractory_s=0.0,
+        guarded_threshold=wake.guarded_threshold,
+    )

@@ -51,7 +51,8 @@ class Ears:
         """``emit``, ``feed`` and ``failed`` are called in the event loop, which must be running.
 
         ``stop_detector`` listens in talks only. Without ``hearing`` it is deaf until ``set_hearing``.
-        ``scored`` is called on the front end's thread after each chunk for the wake word.
+        ``scored`` is called on the front end's thread after each chunk that the wake word's detector had a
+        score for, or that went past if nobody listens for a word.
         """
         self._loop = asyncio.get_running_loop()
         self._detector = detector
@@ -180,23 +181,25 @@ class Ears:
         self._from_thread(self._hear, frame)
 
     def _hear_chunk(self, chunk: NDArray[np.int16], at_end: float, guarded: bool) -> None:
+        self._listen_for_stop(chunk, at_end, guarded)
         self._listen_for_word(chunk, at_end, guarded)
-        self._scored()
 
     def _listen_for_word(self, chunk: NDArray[np.int16], at_end: float, guarded: bool) -> None:
-        self._listen_for_stop(chunk, at_end)
         if self._detector is None:
+            self._scored()
             return
         if self._interrupted.is_set():
             self._interrupted.clear()
             self._detector.reset()
         self._detector.guarded = guarded
         detection = self._detector.hear(chunk, at_end)
+        if self._detector.statistics.last_scored_at == at_end:  # a model that is broken gives no numbers
+            self._scored()
         if detection is not None:
             event = WakeDetected(detection.wake_word, detection.score, detection.at)
             self._from_thread(self._wake, (event, self._activity.catch_up()))
 
-    def _listen_for_stop(self, chunk: NDArray[np.int16], at_end: float) -> None:
+    def _listen_for_stop(self, chunk: NDArray[np.int16], at_end: float, guarded: bool) -> None:
         """In a talk only; what it heard in an earlier one is forgotten."""
         if self._stop_detector is None:
             return
@@ -206,6 +209,7 @@ class Ears:
         if not self._stop_word_is_fresh:
             self._stop_word_is_fresh = True
             self._stop_detector.reset()
+        self._stop_detector.guarded = guarded
         if self._stop_detector.hear(chunk, at_end) is not None:
             self._from_thread(self._stop, at_end)
 

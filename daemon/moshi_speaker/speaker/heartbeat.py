@@ -37,7 +37,7 @@ class Ages:
     sounding_s: float | None
     """A sample of the microphone that was not zero. Zeros count as long as they come, not what does not."""
     scored_s: float | None
-    """A chunk that went to the wake word's detector (or past it, if nobody listens for a word)."""
+    """A chunk that the wake word's detector had a score for (or went past, if nobody listens for a word)."""
     stepped_s: float | None
     """A frame answered by the model; due in a talk."""
     played_s: float | None
@@ -126,7 +126,7 @@ class Signs:
         return sounds
 
     def scored(self) -> None:
-        """A chunk went to the wake word's detector."""
+        """The wake word's detector had a score for a chunk."""
         self._scored_at = self._clock()
 
     def played(self) -> None:
