@@ -162,3 +162,13 @@ def test_both_may_be_changed_at_any_time() -> None:
     assert level(clean) < level(sound[-1]) - 6.0
     chain.change(0.0, False)
     assert chain.clean(sound[0], 1.0).pcm is sound[0]
+
+
+def test_what_is_not_changed_keeps_what_it_has_learnt() -> None:
+    chain = Conditioned(NoEchoCanceller(), noise_suppression_db=0.0, gain_control=True)
+    sound = frames(noise(4.0, 0.01))
+    for number, frame in enumerate(sound):
+        before = chain.clean(frame if number % 2 else 0.01 * frame, 1.0).pcm
+    chain.change(0.0, True)
+    assert level(chain.clean(sound[-1], 1.0).pcm) == pytest.approx(level(before), abs=0.5)
+    assert level(before) > level(sound[-1]) + 2.0

@@ -79,12 +79,21 @@ class Conditioned:
     def __init__(self, echo: EchoCanceller, *, noise_suppression_db: float, gain_control: bool) -> None:
         """``noise_suppression_db`` of 0: none."""
         self._echo = echo
+        self._noise_db = 0.0
+        self._noise: NoiseSuppressor | None = None
+        self._gain: GainControl | None = None
         self.change(noise_suppression_db, gain_control)
 
     def change(self, noise_suppression_db: float, gain_control: bool) -> None:
-        """Do that from the next frame on; 0 dB: no suppression. From any thread."""
-        self._noise = NoiseSuppressor(noise_suppression_db) if noise_suppression_db else None
-        self._gain = GainControl() if gain_control else None
+        """Do that from the next frame on; 0 dB: no suppression. From any thread.
+
+        What stays as it was keeps what it has learnt: else the level would jump.
+        """
+        if noise_suppression_db != self._noise_db:
+            self._noise_db = noise_suppression_db
+            self._noise = NoiseSuppressor(noise_suppression_db) if noise_suppression_db else None
+        if gain_control != (self._gain is not None):
+            self._gain = GainControl() if gain_control else None
 
     def clean(self, near: Samples, at: float) -> Cleaned:
         """Clean a frame; what echo may be left is told at its new level."""
