@@ -2,16 +2,19 @@
 
 import asyncio
 import logging
+import os
 
 import numpy as np
 import pytest
 
 from moshi_speaker import events as ev
-from moshi_speaker.audio.frames import FRAME_SAMPLES, FRAME_SECONDS
+from moshi_speaker.audio.frames import FRAME_SAMPLES, FRAME_SECONDS, Samples
+from moshi_speaker.audio.mixer import FADE_SAMPLES
 from moshi_speaker.errors import DeviceError
 from moshi_speaker.settings import Settings
 from moshi_speaker.speaker.memory import FILE
 from tests.speaker.stage import Stage, on_stage
+from tests.speaker.test_hard_stop import until_moshi_speaks
 from tests.speaker.test_talk import MakeSettings, loud
 from tests.speaker.witness import Witness
 
@@ -67,6 +70,19 @@ async def test_while_muted_nothing_of_a_device_that_goes_on_reaches_any_part(set
         fed, chunks = len(stage.engine.fed), stage.wake.chunks
         await push_although_muted(stage, 30)
         assert (len(stage.engine.fed), stage.wake.chunks) == (fed, chunks)
+
+
+async def test_a_mute_silences_the_loudspeaker_before_a_slow_disk_keeps_it(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Witness(settings) as witness, on_stage(settings) as stage:
+        await witness.until("state", "idle")
+        stage.speaker.emit(ev.StartRequested())
+        await until_moshi_speaks(stage)
+        played: list[Samples] = []
+        monkeypatch.setattr(os, "fsync", lambda _: played.append(stage.device.pull(0.02)))
+        stage.speaker.emit(ev.MuteRequested(True))
+        assert np.abs(played[0][FADE_SAMPLES:]).max() < 0.1
 
 
 async def test_mute_and_unmute_have_their_own_sounds(make_settings: MakeSettings) -> None:

@@ -222,7 +222,6 @@ class Speaker:
             case ev.SetCapture(on):
                 body.ears.set_hearing(on)
                 body.sound.set_capture(on)
-                body.memory.keep_muted(not on)
             case ev.SetVolume(percent):
                 body.mixer.volume = percent
                 body.memory.keep_volume(percent, self._settings.audio.volume)
@@ -230,6 +229,9 @@ class Speaker:
                 audio = body.live.settings.audio
                 if audio.earcons and (audio.wake_earcon or kind is not ev.Earcon.WAKE):
                     body.mixer.play(preceded(earcon(kind), pause_s))
+            case ev.ReportMute(on):
+                body.memory.keep_muted(on)  # what the house is told holds after a power cut too
+                body.reporting.report(effect)
             case ev.ChangeSetting():
                 body.reporting.report(self._change(effect))
             case ev.GiveUp(message):
