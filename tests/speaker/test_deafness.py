@@ -137,15 +137,15 @@ async def test_its_health_tells_of_ages_and_counts(settings: Settings) -> None:
         await witness.until("state", "idle")
         await stage.hear(10)
         stage.device.pull(0.1)
-        health = stage.speaker.audio_health
-        ages = (health.ages.captured_s, health.ages.sounding_s, health.ages.played_s, health.ages.scored_s)
+        health = stage.speaker.sound_figures
+        ages = (health.captured_s, health.sounding_s, health.played_s, health.scored_s)
         assert all(age is not None and 0.0 <= age < PATIENCE_S for age in ages)
-        assert health.ages.stepped_s is None
+        assert health.stepped_s is None
         assert (health.reopenings, health.dropped_blocks, health.bad_samples) == (0, 0, 0)
         stage.device.vanish()
         await witness.until("state", "error")
         await witness.until("state", "idle")
-        assert stage.speaker.audio_health.reopenings == 1
+        assert stage.speaker.sound_figures.reopenings == 1
 
 
 async def test_zeros_may_be_allowed_in_mid_life(strict: Settings) -> None:

@@ -16,7 +16,7 @@ from moshi_speaker.settings import Settings
 from moshi_speaker.speaker import bounds, tuning
 from moshi_speaker.speaker.ears import Ears
 from moshi_speaker.speaker.figures import Figures
-from moshi_speaker.speaker.heartbeat import AudioHealth, Miss, Signs
+from moshi_speaker.speaker.heartbeat import Miss, Signs
 from moshi_speaker.speaker.live import LiveSettings
 from moshi_speaker.speaker.memory import Memory
 from moshi_speaker.speaker.microphone import Microphone
@@ -133,9 +133,9 @@ class Body:
         )
 
     @property
-    def health(self) -> AudioHealth:
+    def sound_figures(self) -> ev.SoundFigures:
         """How the sound fares now."""
-        return self._figures.health(self.signs.ages(self._clock()))
+        return self._figures.sound(self.signs.ages(self._clock()))
 
     async def start(self, state: ev.State) -> None:
         """Begin to tell the house, and to hear; the sound device and the engine are started one by one."""

@@ -28,7 +28,7 @@ from moshi_speaker.errors import (
 from moshi_speaker.settings import Settings
 from moshi_speaker.speaker import bounds
 from moshi_speaker.speaker.body import Body
-from moshi_speaker.speaker.heartbeat import AudioHealth, Miss, Part
+from moshi_speaker.speaker.heartbeat import Miss, Part
 from moshi_speaker.speaker.memory import Memory
 from moshi_speaker.wake.detector import Detector
 
@@ -89,9 +89,9 @@ class Speaker:
         self._body.live.on_change(self._renew_limits, *bounds.LIMITS)
 
     @property
-    def audio_health(self) -> AudioHealth:
+    def sound_figures(self) -> ev.SoundFigures:
         """How the sound fares now."""
-        return self._body.health
+        return self._body.sound_figures
 
     async def run(self) -> None:
         """Start, run until asked to stop, stop. Raises what cannot be mended."""

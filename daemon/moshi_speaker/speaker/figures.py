@@ -3,7 +3,7 @@
 from moshi_speaker.audio.frames import Device
 from moshi_speaker.events import EchoFigures, HearingFigures, SoundFigures, WakeFigures
 from moshi_speaker.speaker.ears import Ears
-from moshi_speaker.speaker.heartbeat import Ages, AudioHealth
+from moshi_speaker.speaker.heartbeat import Ages
 from moshi_speaker.speaker.microphone import Microphone
 from moshi_speaker.speaker.sound import Sound
 from moshi_speaker.wake.detector import Detector
@@ -21,11 +21,10 @@ class Figures:
         self._microphone = microphone
         self._detector = detector
 
-    def health(self, ages: Ages) -> AudioHealth:
+    def sound(self, ages: Ages) -> SoundFigures:
         """How the sound fares, given the ages of the signs of life."""
         defects = self._device.defects
-        return AudioHealth(
-            ages=ages,
+        return SoundFigures(
             reopenings=self._sound.reopenings,
             overflows=defects.overflows,
             underflows=defects.underflows,
@@ -33,11 +32,16 @@ class Figures:
             dropped_blocks=self._ears.dropped_blocks,
             bad_samples=defects.bad_samples,
             clipped_samples=defects.clipped_samples,
+            captured_s=ages.captured_s,
+            sounding_s=ages.sounding_s,
+            scored_s=ages.scored_s,
+            stepped_s=ages.stepped_s,
+            played_s=ages.played_s,
         )
 
     def report(self, ages: Ages) -> HearingFigures:
         """All of it."""
-        return HearingFigures(self._echo(), self._wake(), _sound(self.health(ages)))
+        return HearingFigures(self._echo(), self._wake(), self.sound(ages))
 
     def _echo(self) -> EchoFigures | None:
         rung, state = self._microphone.rung, self._microphone.state
@@ -52,20 +56,3 @@ class Figures:
             return None
         words = self._detector.statistics
         return WakeFigures(words.detections, words.near_misses, words.histogram, words.last_score)
-
-
-def _sound(health: AudioHealth) -> SoundFigures:
-    return SoundFigures(
-        reopenings=health.reopenings,
-        overflows=health.overflows,
-        underflows=health.underflows,
-        gaps=health.gaps,
-        dropped_blocks=health.dropped_blocks,
-        bad_samples=health.bad_samples,
-        clipped_samples=health.clipped_samples,
-        captured_s=health.ages.captured_s,
-        sounding_s=health.ages.sounding_s,
-        scored_s=health.ages.scored_s,
-        stepped_s=health.ages.stepped_s,
-        played_s=health.ages.played_s,
-    )

@@ -45,27 +45,6 @@ class Ages:
 
 
 @dataclass(frozen=True, slots=True)
-class AudioHealth:
-    """How the sound fares, for diagnostics; counts are since the start of the speaker."""
-
-    ages: Ages
-    reopenings: int
-    """How often the devices were opened again."""
-    overflows: int
-    """How often the system lost captured sound."""
-    underflows: int
-    """How often the loudspeaker had nothing to play."""
-    gaps: int
-    """How often captured time was missing, the microphone's pauses included."""
-    dropped_blocks: int
-    """Captured blocks lost because the front end was too slow."""
-    bad_samples: int
-    """Captured samples that were no finite number."""
-    clipped_samples: int
-    """Captured samples at full scale."""
-
-
-@dataclass(frozen=True, slots=True)
 class Miss:
     """A deadline that passed."""
 
