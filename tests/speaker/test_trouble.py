@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable
 
@@ -15,6 +16,7 @@ from moshi_speaker.errors import CheckpointError, DeviceError, EngineError, Ille
 from moshi_speaker.settings import Settings
 from moshi_speaker.speaker import sound
 from moshi_speaker.speaker.reporting import LAST_WORDS_S
+from moshi_speaker.wake.detector import WakeChunk
 from tests.mosquitto import Mosquitto
 from tests.speaker.fakes import PATIENCE_S
 from tests.speaker.stage import STOP_S, lost_for_good, numbered, on_stage
@@ -374,6 +376,33 @@ async def test_a_stop_that_takes_too_long_ends_the_process(
         assert codes == [1]
         assert "could not stop in time" in caplog.messages
         stage.engine.closed = True
+
+
+async def test_a_stop_while_a_wake_model_hangs_ends_the_process(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codes: list[int] = []
+    may_score, hangs = threading.Event(), threading.Event()
+
+    def exit_process(code: int) -> None:
+        codes.append(code)
+        may_score.set()  # the true exit does not wait for it
+
+    def hang(chunk: WakeChunk) -> list[float]:
+        hangs.set()
+        may_score.wait(PATIENCE_S)
+        return [0.0]
+
+    monkeypatch.setattr(machine, "STOP_LIMIT_S", 0.1)
+    monkeypatch.setattr(os, "_exit", exit_process)
+    async with Witness(settings) as witness, on_stage(settings) as stage:
+        await witness.until("state", "idle")
+        monkeypatch.setattr(stage.wake, "scores", hang)
+        stage.device.push(numbered(0), time.monotonic())
+        assert await asyncio.to_thread(hangs.wait, PATIENCE_S)
+        stage.speaker.stop()
+        await stage.failed()
+        assert codes == [1]
 
 
 async def test_it_stops_in_the_middle_of_the_start_of_the_engine(settings: Settings) -> None:

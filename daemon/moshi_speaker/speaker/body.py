@@ -1,5 +1,6 @@
 """The speaker's parts, each tied to those that it works with; their start and their end."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
@@ -156,7 +157,7 @@ class Body:
             self.tasks.spawn(self.sound.stop(), "the sound device"),
             timeout_s=CLOSE_S,
         )
-        self.ears.stop()
+        await asyncio.to_thread(self.ears.stop)  # it waits for a thread, and that may hang
         await self.microphone.keep()
         self.vitals.stop()
         await self.reporting.stop(failed=failed(), spent_s=self._clock() - began)
