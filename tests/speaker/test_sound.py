@@ -108,6 +108,7 @@ class House:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sound, "HEARTBEAT_S", TICK_S)
+    monkeypatch.setattr(sound, "FIRST_SOUND_S", 0.0)
 
 
 @asynccontextmanager
@@ -188,6 +189,20 @@ async def test_it_is_told_which_devices_were_opened_each_time() -> None:
         there.device.vanish()
         await there.until(is_restored)
         assert there.opened == ["a device of the tests", "another device"]
+
+
+async def test_a_microphone_that_wakes_up_slowly_is_opened_again_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sound, "FIRST_SOUND_S", PATIENCE_S)
+    async with house() as there:
+        there.level = 0.0
+        await there.until(is_silent)
+        await there.news.until(lambda: there.device.starts == 2)
+        await asyncio.sleep(3 * ZEROS_S)
+        there.level = 0.01
+        await there.until(is_restored)
+        assert there.device.starts == 2
 
 
 async def test_zeros_may_be_allowed() -> None:

@@ -20,6 +20,9 @@ LATE_S = 3.0
 """Seconds between two looks from which the process itself stood still: then nobody is to blame."""
 SLEEP_S = 2.0
 """Seconds of sleep of the machine after which the device is opened again."""
+FIRST_SOUND_S = 5.0
+"""Seconds of zeros that a device just opened again may give at least: a radio link wakes up first, and would
+never come to it if it were opened again meanwhile."""
 UNRESPONSIVE_S = 60.0
 """Seconds that the sound system may take for one call; opening after a restart of it takes a while."""
 SILENT = "microphone_silent"
@@ -222,7 +225,8 @@ class Sound:
                 self._emit(DeviceLost(str(error)))
                 return
             self.reopenings += 1
-            if self.zero_input_s and not await self._sounds_within(self.zero_input_s):
+            patience_s = max(self.zero_input_s, FIRST_SOUND_S)
+            if self.zero_input_s and not await self._sounds_within(patience_s):
                 self._still_deaf()
                 return
         self._silent = False
