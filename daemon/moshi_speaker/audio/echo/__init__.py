@@ -52,7 +52,7 @@ class EchoState:
     audible_s: float
     """Seconds of audible echo since it began to learn."""
     played_s: float
-    """Seconds in which something loud enough was played."""
+    """Seconds in which something loud enough was played, since then."""
 
 
 class EchoCanceller(Protocol):

@@ -57,9 +57,9 @@ class Watch:
         self.audible_hops = 0
         """Hops in which an echo could be heard, since the filter began to learn."""
         self.played_hops = 0
-        """Hops in which enough was played to be heard."""
+        """Hops in which enough was played to be heard, since then."""
         self.quiet_hops = 0
-        """Hops since then."""
+        """Hops since the latest of them."""
 
     @property
     def useful(self) -> bool:
@@ -134,7 +134,7 @@ class Watch:
 
     def learning_began(self) -> None:
         """The filter starts from nothing."""
-        self.audible_hops = 0
+        self.audible_hops = self.played_hops = 0
         self._bad = 0
         self._harm = 0
         self._proven = False
