@@ -10,13 +10,31 @@ PHRASES = ConversationSettings().goodbye_phrases
 
 @pytest.mark.parametrize(
     "text",
-    ["Goodbye!", " Well, good-bye then.", "GOOD   BYE", "Bye-bye, sleep well.", "so he said: goodbye"],
+    [
+        "Goodbye!",
+        " Well, good-bye then.",
+        "GOOD   BYE",
+        "Bye-bye, sleep well.",
+        "so he said: goodbye",
+        "goodbye and sleep well",
+    ],
 )
 def test_a_farewell(text: str) -> None:
     assert says_goodbye(text, PHRASES)
 
 
-@pytest.mark.parametrize("text", ["", "...", "goodbyes are hard", "a good byword", "bye", "good. No, bye"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "...",
+        "goodbyes are hard",
+        "a good byword",
+        "bye",
+        "good. No, bye",
+        "I never say goodbye without a story of ours",
+    ],
+)
 def test_no_farewell(text: str) -> None:
     assert not says_goodbye(text, PHRASES)
 
