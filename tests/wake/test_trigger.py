@@ -88,6 +88,13 @@ def test_a_policy_holds_from_the_next_chunk_on() -> None:
     assert one.decide([0.6], 1.1, ONE)[0] is None, "and has had its detection"
 
 
+def test_a_rest_that_is_running_lasts_as_long_as_the_policy_says_now() -> None:
+    one = trigger()
+    assert fired(one, [0.9, 0.0], replace(ONE, refractory_s=1e6)) == [0]
+    assert one.decide([0.9], 1.9, replace(ONE, refractory_s=2.0))[0] is None
+    assert one.decide([0.9], 2.0, replace(ONE, refractory_s=2.0))[0] == Fired(0, 0.9)
+
+
 def test_on_guard_the_higher_threshold_holds() -> None:
     policy = replace(ONE, guarded_threshold=0.8)
     scores = [0.79, 0.0, 0.8, 0.0]

@@ -62,7 +62,7 @@ class Trigger:
         """For words of these names; nothing fires in the first ``gate_chunks`` chunks."""
         self._names = tuple(words)
         self._gate_chunks = gate_chunks
-        self._quiet_until = float("-inf")
+        self._fired_at = float("-inf")
         self.reset()
 
     def decide(
@@ -75,7 +75,7 @@ class Trigger:
         if self._gate > 0:
             self._gate -= 1
             return None, []
-        resting = at < self._quiet_until
+        resting = at < self._fired_at + policy.refractory_s
         peaks, ready = [], []
         for number, (name, score) in enumerate(zip(self._names, scores, strict=True)):
             threshold = policy.threshold_of(name, guarded=guarded)
@@ -86,7 +86,7 @@ class Trigger:
                 ready.append(Fired(number, word.best))
         if not ready:
             return None, peaks
-        self._quiet_until = at + policy.refractory_s
+        self._fired_at = at
         for word in self._words:
             word.missed = False
         for fired in ready:
