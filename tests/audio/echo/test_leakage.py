@@ -32,6 +32,15 @@ def test_it_finds_how_much_is_left(reduction_db: float) -> None:
     assert 10 * np.log10(residual) == pytest.approx(-reduction_db, abs=3.0)
 
 
+def test_it_is_still_known_after_a_long_silence() -> None:
+    echo, leakage = noise(4 * SAMPLE_RATE, 0.1, seed=1), Leakage()
+    feed(leakage, np.float32(0.1) * echo, echo)
+    known, silence = leakage.reduction_db, np.zeros(4 * SAMPLE_RATE, np.float32)
+    feed(leakage, silence, silence)
+    assert known > 15.0
+    assert leakage.reduction_db == pytest.approx(known, abs=0.1)
+
+
 def test_somebody_who_talks_most_of_the_time_is_not_taken_for_the_echo() -> None:
     echo, leakage = noise(10 * SAMPLE_RATE, 0.1, seed=1), Leakage()
     talks = np.arange(len(echo)) % SAMPLE_RATE >= SAMPLE_RATE // 5

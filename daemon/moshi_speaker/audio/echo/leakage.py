@@ -36,6 +36,8 @@ class Leakage:
         self._left = np.zeros(COUNT, np.float32)
         self._noise: Bands | None = None
         self._smooth = np.zeros(COUNT, np.float32)
+        self._share: Bands | None = None
+        """How the latest echo that could be heard was spread over the bands."""
 
     @property
     def noise(self) -> Bands:
@@ -50,9 +52,10 @@ class Leakage:
 
     @property
     def leak(self) -> float:
-        """Part of the latest echo's power that is left."""
-        echo = float(self._echo.sum())
-        return max(float(self.residual.sum()) / echo, _LEAST) if echo > _FAINTEST else UNKNOWN
+        """Part of the latest echo's power that is left; it stays known when nothing is played any more."""
+        if self._share is None:
+            return UNKNOWN
+        return max(float((np.exp(self._leak) * self._share).sum()), _LEAST)
 
     @property
     def reduction_db(self) -> float:
@@ -80,6 +83,9 @@ class Leakage:
         """Take the powers of a hop behind the filter and of the echo taken out, shape (20,) each."""
         self._left += _SMOOTHING * (left - self._left)
         self._echo = np.maximum(echo, self._echo + np.float32(_SMOOTHING) * (echo - self._echo))
+        total = float(self._echo.sum())
+        if total > _FAINTEST:
+            self._share = self._echo / np.float32(total)
         audible = self._echo > _AUDIBLE * self.noise
         ratio = np.log((self._left + _TINY) / (self._echo + _TINY))
         step = np.where(ratio < self._leak, -_STEP * (1.0 - _QUANTILE), _STEP * _QUANTILE)
