@@ -119,6 +119,8 @@ class Microphone:
         state, rung = self.state, ladder.rung
         if state is not None and state.reduction_db is not None:
             log.info("echo %.0f dB softer, %s: %s", state.reduction_db, rung, _IN_WORDS[rung])
+        elif state is not None and state.unfound:
+            log.info("an echo that comes too late or changes all the time, %s: %s", rung, _IN_WORDS[rung])
         else:
             log.info("no echo, %s: %s", rung, _IN_WORDS[rung])
         self._duck()

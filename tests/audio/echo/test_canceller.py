@@ -196,8 +196,20 @@ def test_with_headphones_not_a_bit_changes() -> None:
     assert np.array_equal(clean, near[: len(clean)])
     state = talk.canceller.state
     assert not state.located
+    assert not state.unfound
     assert (state.reduction_db, state.delay_ms, state.drift_ppm) == (None, None, None)
     assert talk.canceller.room is None
+
+
+def test_an_echo_too_late_for_the_filter_is_not_taken_for_none() -> None:
+    talk, far = Talk(), babble(12.0, seed=1)
+    late = np.roll(heard(far), SAMPLE_RATE)
+    talk.run(far, late)
+    state = talk.canceller.state
+    assert not state.located
+    assert state.unfound
+    talk.run(babble(12.0, seed=7), noise(len(far), QUIET, seed=5), START + 12.0)
+    assert not talk.canceller.state.unfound
 
 
 def test_headphones_put_on_in_a_known_room_do_no_harm() -> None:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from moshi_speaker.audio.echo import EchoState, Rung
@@ -118,3 +120,10 @@ def test_moshi_is_softer_where_there_is_an_echo_that_is_badly_cancelled(
     before: Ladder, now: EchoState, ducked: bool
 ) -> None:
     assert step(before, now, 100.0).ducked is ducked
+
+
+def test_an_echo_that_is_heard_and_not_found_is_no_missing_echo() -> None:
+    unfound = replace(state(None, **NOT_FOUND), unfound=True)
+    assert after(GUARDED, unfound) is HALF_DUPLEX
+    assert after(OPEN, unfound) is HALF_DUPLEX
+    assert after(HALF_DUPLEX, state(None, **NOT_FOUND)) is OPEN

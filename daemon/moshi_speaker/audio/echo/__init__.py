@@ -53,6 +53,8 @@ class EchoState:
     """Seconds of audible echo since it began to learn."""
     played_s: float
     """Seconds in which something loud enough was played, since then."""
+    unfound: bool = False
+    """Whether an echo is heard that is not located."""
 
 
 class EchoCanceller(Protocol):

@@ -11,6 +11,7 @@ from moshi_speaker.audio.echo import Cleaned, EchoState
 from moshi_speaker.audio.echo.bands import power
 from moshi_speaker.audio.echo.kalman import PARTITIONS, KalmanFilter
 from moshi_speaker.audio.echo.leakage import Leakage
+from moshi_speaker.audio.echo.likeness import Likeness
 from moshi_speaker.audio.echo.placement import HISTORY, Placement
 from moshi_speaker.audio.echo.room import Room
 from moshi_speaker.audio.echo.suppressor import Suppressor
@@ -44,6 +45,7 @@ class KalmanCanceller:
         self._placement = Placement(reference)
         self._watch = Watch()
         self._leakage = Leakage()
+        self._likeness = Likeness()
         self._suppressor = Suppressor()
         self._suppress = suppress
         self._residual_power = 0.0
@@ -79,6 +81,7 @@ class KalmanCanceller:
             drift_ppm=1e6 * self._placement.drift if self._located else None,
             audible_s=self._watch.audible_hops * HOP_SAMPLES / SAMPLE_RATE,
             played_s=self._watch.played_hops * HOP_SAMPLES / SAMPLE_RATE,
+            unfound=not self._located and self._likeness.alike,
         )
 
     def clean(self, near: Samples, at: float) -> Cleaned:
@@ -152,6 +155,9 @@ class KalmanCanceller:
         if not self._located:  # a filter out of its place would learn nothing, and a near talker disturb it
             self._leakage.hear(power(near))
             self._suppressor.skip(near)
+            self._likeness.hop(
+                float(played @ played) / len(played), float(near @ near) / len(near), self._watch.noise
+            )
             if self._watch.audible_hops < _FIRST_LOOK:  # all of it may be echo; later, one would be found
                 self._residual_power += float(near @ near) / len(near)
             return near, np.zeros_like(near), self._watch.hop(played, near, near, None)
@@ -246,6 +252,7 @@ class KalmanCanceller:
         if taught is None:
             return
         self._filter, self._rival, self._located = taught.filter, None, True
+        self._likeness.forget()
         self._leakage.reset(taught.left)
         self._watch.learning_began()
         log.info("the echo comes %.0f ms after what is played", 1e3 * self._delay_of_sound)

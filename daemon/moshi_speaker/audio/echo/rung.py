@@ -60,6 +60,8 @@ def _ducked(before: Ladder, after: Ladder, state: EchoState) -> bool:
 def _wanted(rung: Rung, state: EchoState) -> Rung:
     reduction = state.reduction_db
     if not state.located or reduction is None:
+        if state.unfound:
+            return Rung.HALF_DUPLEX
         return Rung.OPEN if state.played_s >= _NONE_S else rung
     if reduction >= OPEN_DB + (0.0 if rung is Rung.OPEN else _HYSTERESIS_DB):
         return Rung.OPEN

@@ -62,6 +62,11 @@ class Watch:
         """Hops since the latest of them."""
 
     @property
+    def noise(self) -> float:
+        """Power of the microphone's noise floor."""
+        return self._noise
+
+    @property
     def useful(self) -> bool:
         """Whether the filter removes most of the echo, for a while already."""
         return self.audible_hops > _USEFUL_HOPS and self.reduction_db > _USEFUL_DB
