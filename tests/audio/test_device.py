@@ -87,15 +87,14 @@ class FakePortAudio(ModuleType):
         return self.get_device_info_by_index(self.names.index(name))
 
     def is_format_supported(self, rate: int, **options: int) -> bool:
-        channels = options.get("input_channels") or options.get("output_channels")
-        form = options.get("input_format") or options.get("output_format")
-        if (rate, channels) not in self.rates or (self.integers and form != self.paInt16):
-            raise ValueError("Invalid sample rate", -9997)
-        return True
+        raise AssertionError("the real one stops all of Python while a sound server hangs")
 
-    def open(self, **options: object) -> FakeStream:
+    def open(self, **options: Any) -> FakeStream:  # noqa: ANN401
         if self.busy:
             raise OSError(-9985, "Device unavailable")
+        unable = self.integers and options["format"] != self.paInt16
+        if (options["rate"], options["channels"]) not in self.rates or unable:
+            raise OSError(-9997, "Invalid sample rate")
         self.streams.append(FakeStream(options))
         return self.streams[-1]
 

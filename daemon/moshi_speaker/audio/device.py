@@ -128,14 +128,14 @@ class PyAudioDevice:
         loudspeaker = choose(devices, self._wanted[1], "output")
         self._description = f"{microphone.name} / {loudspeaker.name}"
 
-        def open_input() -> _Stream:
-            form = _form(audio, microphone, "input")
-            return _Stream(audio, microphone, form, InputCallback(form, capture, self._clock, self._defects))
+        def captured(form: StreamForm) -> InputCallback:
+            return InputCallback(form, capture, self._clock, self._defects)
 
-        self._open_input = open_input
-        form = _form(audio, loudspeaker, "output")
-        callback = OutputCallback(form, render, self._clock, self._defects)
-        self._output = _Stream(audio, loudspeaker, form, callback)
+        def rendered(form: StreamForm) -> OutputCallback:
+            return OutputCallback(form, render, self._clock, self._defects)
+
+        self._open_input = lambda: _Stream(audio, microphone, "input", captured)
+        self._output = _Stream(audio, loudspeaker, "output", rendered)
         if capturing:
             self._input = self._open_input()
 
@@ -162,29 +162,20 @@ class _Stream:
         self,
         audio: "PyAudio",
         device: AudioDevice,
-        form: StreamForm,
-        callback: InputCallback | OutputCallback,
+        direction: Direction,
+        callback_for: Callable[[StreamForm], InputCallback | OutputCallback],
     ) -> None:
-        """Opens it. Raises DeviceError."""
-        direction: Direction = "input" if isinstance(callback, InputCallback) else "output"
+        """Opens it in the best form that the device takes. Raises DeviceError.
+
+        The device is not asked beforehand which those are: PyAudio's ``is_format_supported`` lets no other
+        thread run until it returns, never if a sound server hangs. ``open`` does.
+        """
         self._device = f"the {_WHAT[direction]} {device.name!r}"
-        self._callback = callback
         self._silence = "delivered" if direction == "input" else "taken"
-        block = _block(form.rate, direction)
-        try:
-            with _quiet():
-                self._stream = audio.open(
-                    rate=form.rate,
-                    channels=form.channels,
-                    format=_format(form),
-                    frames_per_buffer=block,
-                    stream_callback=callback,
-                    **{direction: True, f"{direction}_device_index": device.index},
-                )
-        except OSError as error:
-            raise _refused(device, direction, error) from error
+        form, callback, self._stream = _opened(audio, device, direction, callback_for)
+        self._callback = callback
         if direction == "input":
-            room_s = _ROOM_BLOCKS * block / form.rate
+            room_s = _ROOM_BLOCKS * _block(form.rate, direction) / form.rate
             callback.latency_s = max(0.0, self._stream.get_input_latency() - room_s)
         else:
             callback.latency_s = max(0.0, self._stream.get_output_latency())
@@ -207,21 +198,33 @@ class _Stream:
         self._stream.close()
 
 
-def _form(audio: "PyAudio", device: AudioDevice, direction: Direction) -> StreamForm:
-    """The best form that the device takes. Raises DeviceError."""
+def _opened(
+    audio: "PyAudio",
+    device: AudioDevice,
+    direction: Direction,
+    callback_for: Callable[[StreamForm], InputCallback | OutputCallback],
+) -> "tuple[StreamForm, InputCallback | OutputCallback, PyAudio.Stream]":
+    """The first form that the device takes, and a stream in it. Raises DeviceError."""
     refusal: Exception | None = None
     for form in forms(device, direction):
-        wanted = {f"{direction}_device": device.index, f"{direction}_channels": form.channels}
+        callback = callback_for(form)
         try:
             with _quiet():
-                audio.is_format_supported(form.rate, **wanted, **{f"{direction}_format": _format(form)})
+                stream = audio.open(
+                    rate=form.rate,
+                    channels=form.channels,
+                    format=_format(form),
+                    frames_per_buffer=_block(form.rate, direction),
+                    stream_callback=callback,
+                    **{direction: True, f"{direction}_device_index": device.index},
+                )
         except (ValueError, OSError) as error:
             refusal = error
             if _UNAVAILABLE in error.args:
                 break
             continue
-        return form
-    raise _refused(device, direction, refusal)
+        return form, callback, stream
+    raise _refused(device, direction, refusal) from refusal
 
 
 def _block(rate: int, direction: Direction) -> int:
