@@ -21,6 +21,8 @@ Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$", max_length=64)]
 Percent = Annotated[int, Field(ge=0, le=100)]
 Seconds = Annotated[float, Field(ge=0)]
 Probability = Annotated[float, Field(ge=0, le=1)]
+DeviceName = Annotated[str, Field(min_length=1)]
+Phrase = Annotated[str, Field(min_length=1, max_length=64, pattern=r"\w")]
 UserPath = Annotated[Path, AfterValidator(_at_home)]
 """A path whose ``~`` is expanded."""
 NameOrPath = Annotated[str, Field(min_length=1, json_schema_extra={"format": "name-or-path"})]
@@ -116,9 +118,9 @@ class EngineSettings(Section):
 class AudioSettings(Section):
     """Microphone, loudspeaker and what is heard."""
 
-    input_device: str | int | None = None
+    input_device: DeviceName | int | None = None
     """Microphone, by (part of the) name or by index. Empty: the system's default."""
-    output_device: str | int | None = None
+    output_device: DeviceName | int | None = None
     """Loudspeaker, by (part of the) name or by index. Empty: the system's default."""
     volume: Percent = 70
     """Loudness of everything that is played, in percent."""
@@ -136,11 +138,11 @@ class AudioSettings(Section):
     """Decibels by which steady noise is turned down at most; 0: not at all, as Moshi was trained."""
     gain_control: bool = False
     """Bring speech at the microphone slowly to one level."""
-    reopen_delay_s: Annotated[float, Field(gt=0)] = 0.5
+    reopen_delay_s: Annotated[float, Field(ge=0.01, le=600)] = 0.5
     """Seconds before the first try to open a lost device again, at most; doubled at each further try."""
-    reopen_delay_max_s: Annotated[float, Field(gt=0)] = 3.0
+    reopen_delay_max_s: Annotated[float, Field(ge=0.01, le=600)] = 3.0
     """Seconds between these tries at most."""
-    zero_input_s: Seconds = 3.0
+    zero_input_s: Annotated[float, Field(ge=0, le=600)] = 3.0
     """Seconds of nothing but zeros after which the microphone counts as muted elsewhere, or forbidden by
     the system; no real one is that silent. 0: never, for a virtual source or one with a noise gate."""
 
@@ -209,7 +211,7 @@ class WakeSettings(Section):
     """Score from which a chunk of 80 ms counts as the wake word."""
     patience: Annotated[int, Field(ge=1, le=20)] = 2
     """How many chunks in a row must reach the threshold."""
-    refractory_s: Seconds = 2.0
+    refractory_s: Annotated[float, Field(ge=0, le=60)] = 2.0
     """Seconds after a detection in which there is no other, of whichever word."""
     guarded_threshold: Threshold = 0.8
     """The least threshold while the speaker plays and its echo is badly cancelled; of the stop phrase,
@@ -255,7 +257,7 @@ class ConversationSettings(Section):
     moshi_wordless_s: Annotated[float, Field(gt=0)] = 6.0
     """Seconds without a word of Moshi's after which no sound of it keeps the conversation open."""
     goodbye_phrases: Annotated[
-        tuple[Annotated[str, Field(min_length=1, max_length=64)], ...],
+        tuple[Phrase, ...],
         Field(max_length=32, strict=False, json_schema_extra={"minItems": 0, "examples": ["[goodbye]"]}),
     ] = ("goodbye", "good bye", "bye bye")
     """Words that end the conversation when Moshi has said them, whatever their case. Empty ([]): none do."""

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-REMEDY = "pip install 'moshi-speaker[plots]'"
+REMEDY = "pip install matplotlib"
 """What brings the pictures."""
 _SPAN = 25
 """Steps of a long session in one point."""

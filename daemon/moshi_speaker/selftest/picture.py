@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
-REMEDY = "pip install 'moshi-speaker[plots]'"
+REMEDY = "pip install matplotlib"
 """What brings the picture."""
 WIDTH, HEIGHT = 8.0, 7.0
 """Inches, at 150 dots each."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from moshi_speaker.settings import Settings
+from moshi_speaker.speaker.sole import sole_user
 from moshi_speaker.tracing import Tracer, written
 
 
@@ -15,11 +16,12 @@ def run(settings: Settings, trace: Path | None = None) -> None:
 
     Raises SpeakerError.
     """
-    if trace is None:
-        asyncio.run(_run(settings))
-        return
-    with written(trace, time.monotonic) as tracer:
-        asyncio.run(_run_traced(settings, tracer))
+    with sole_user(settings.speaker.state_dir):
+        if trace is None:
+            asyncio.run(_run(settings))
+            return
+        with written(trace, time.monotonic) as tracer:
+            asyncio.run(_run_traced(settings, tracer))
 
 
 async def _run(settings: Settings) -> None:

@@ -1,0 +1,36 @@
+"""One speaker for a folder of state: two would undo each other's mute."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from moshi_speaker.errors import MissingPartError
+
+FILE = "lock"
+
+
+@contextmanager
+def sole_user(folder: Path) -> Iterator[None]:
+    """Keep other speakers out of the folder; the system lets it go when the process ends, however it ends.
+
+    Raises MissingPartError if one is there. A folder that cannot be written keeps nobody out.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / FILE).open("ab")
+    except OSError:
+        yield
+        return
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise MissingPartError(
+                "another speaker uses this folder",
+                where=str(folder),
+                remedy="stop that one, or give this one another speaker.state_dir",
+            ) from None
+        except OSError:  # some network file systems know no locks
+            pass
+        yield
