@@ -5,10 +5,12 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _PLACES = "/usr/sbin:/usr/bin:/usr/local/sbin:/opt/homebrew/sbin"
+STOP_TRIES = 5
+"""Signals, two seconds apart, after which it should have ended."""
 
 
 class Mosquitto:
@@ -37,10 +39,18 @@ class Mosquitto:
             assert process.poll() is None, self.log
 
     def stop(self) -> None:
-        """End it in order. What it retained is forgotten."""
-        if self._process is not None:
+        """End it in order. What it retained is forgotten.
+
+        It forgets a signal that comes while it is still about to start, so that it may need another one.
+        """
+        if self._process is None:
+            return
+        for _ in range(STOP_TRIES):
             self._process.terminate()
-            self._process.wait(10)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(2)
+                return
+        raise AssertionError(f"mosquitto does not end: {self.log}")
 
     def kill(self) -> None:
         """End it at once."""
