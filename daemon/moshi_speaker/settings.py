@@ -23,6 +23,15 @@ Seconds = Annotated[float, Field(ge=0)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 DeviceName = Annotated[str, Field(min_length=1)]
 Phrase = Annotated[str, Field(min_length=1, max_length=64, pattern=r"\w")]
+
+
+def _plain_topic(topic: str) -> str:
+    if not topic or topic.startswith(("/", "$")) or topic.endswith("/") or set("+#\0") & set(topic):
+        raise ValueError("a topic without wildcards (+ #), and without / at its start or end")
+    return topic
+
+
+PlainTopic = Annotated[str, AfterValidator(_plain_topic)]
 UserPath = Annotated[Path, AfterValidator(_at_home)]
 """A path whose ``~`` is expanded."""
 NameOrPath = Annotated[str, Field(min_length=1, json_schema_extra={"format": "name-or-path"})]
@@ -271,6 +280,38 @@ class ConversationSettings(Section):
     speech counts as far away, and not as the user's."""
 
 
+class HistorySettings(Section):
+    """What is kept on this machine of what was said and done."""
+
+    keep_days: Annotated[int, Field(ge=1, le=36_500)] | Literal["off"] = 30
+    """Days after which conversations, words and events are deleted from history.sqlite3 in state_dir.
+    off: nothing is ever written there, and what the broker has not got yet is lost at a restart."""
+    max_megabytes: Annotated[int, Field(ge=1, le=1_000_000)] = 200
+    """Size of the file at most; beyond it the oldest conversations go first."""
+
+
+class DiscoverySettings(Section):
+    """How Home Assistant finds this speaker."""
+
+    enabled: bool = True
+    """Tell Home Assistant which entities there are."""
+    prefix: PlainTopic = "homeassistant"
+    """Home Assistant's discovery prefix."""
+    status_topic: PlainTopic = "homeassistant/status"
+    """Where Home Assistant says that it has started; then everything is sent again."""
+    area: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    """Area that Home Assistant shall suggest for the device, such as Kitchen."""
+
+
+class TranscriptSettings(Section):
+    """Whose words go to the broker."""
+
+    user: Literal["off", "events", "retained"] = "off"
+    """What was heard: off, events (once, as it is said), or retained (the broker keeps the latest)."""
+    assistant: Literal["off", "events", "retained"] = "off"
+    """What Moshi said, in the same way."""
+
+
 class TlsSettings(Section):
     """Encryption towards the broker."""
 
@@ -305,22 +346,21 @@ class MqttSettings(Section):
     """User name at the broker."""
     password: SecretStr | None = None
     """Password at the broker; best written as !secret or !env."""
+    password_file: UserPath | None = None
+    """File whose first line is that password, in its place."""
     client_id: Identifier | None = None
     """Client id at the broker. Empty: moshi-speaker-<speaker id>."""
     keepalive_s: Annotated[int, Field(ge=5, le=3600)] = 30
     """Seconds between signs of life."""
     protocol: Literal["auto", "5", "3.1.1"] = "auto"
     """Version of MQTT: 5, 3.1.1, or auto, which tries 5 first."""
-    base_topic: str = "moshi-speaker"
+    base_topic: PlainTopic = "moshi-speaker"
     """First part of every topic."""
+    log: Literal["off", "error", "warning", "info"] = "off"
+    """The least level of the log's lines that are published too; words that are spoken never are."""
+    transcripts: TranscriptSettings = TranscriptSettings()
+    discovery: DiscoverySettings = DiscoverySettings()
     tls: TlsSettings = TlsSettings()
-
-    @field_validator("base_topic")
-    @classmethod
-    def _plain_topic(cls, topic: str) -> str:
-        if not topic or topic.startswith(("/", "$")) or topic.endswith("/") or set("+#\0") & set(topic):
-            raise ValueError("a topic without wildcards (+ #), and without / at its start or end")
-        return topic
 
     @model_validator(mode="after")
     def _username_with_password(self) -> "MqttSettings":
@@ -341,4 +381,5 @@ class Settings(Section):
     echo: EchoSettings = EchoSettings()
     wake: WakeSettings = WakeSettings()
     conversation: ConversationSettings = ConversationSettings()
+    history: HistorySettings = HistorySettings()
     mqtt: MqttSettings = MqttSettings()

@@ -58,7 +58,6 @@ def make(kind: type[Event], rng: random.Random, now: float, session: int) -> Eve
         ev.EngineLagged: ev.EngineLagged(21.0),
         ev.DeviceLost: ev.DeviceLost("gone"),
         ev.VolumeRequested: ev.VolumeRequested(rng.randrange(101)),
-        ev.SettingRequested: ev.SettingRequested("wake.threshold", rng.random()),
     }
     return contents[kind] if kind in contents else kind()  # type: ignore[call-arg]
 

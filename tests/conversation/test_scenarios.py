@@ -305,9 +305,6 @@ def test_the_wake_word_in_a_talk_may_be_told_to_mean_nothing() -> None:
 def test_another_bound_holds_for_the_talk_that_is_open() -> None:
     story = talking_story()
     story.tell(ev.MoshiSpeechEnded())
-    assert story.tell(ev.SettingRequested("conversation.no_speech_s", 2.0, "7")) == [
-        ev.ChangeSetting("conversation.no_speech_s", 2.0, "7")
-    ]
     story.limits = replace(LIMITS, no_speech_s=2.0)
     assert end_reasons(story.wait(2.0)) == [EndReason.NO_SPEECH]
 

@@ -29,7 +29,6 @@ EVENTS: tuple[Event, ...] = (
     ev.StopRequested(),
     ev.MuteRequested(True),
     ev.VolumeRequested(30),
-    ev.SettingRequested("wake.threshold", 0.6, "7"),
     ev.UserSpeechStarted(),
     ev.UserSpeechEnded(),
     ev.MoshiSpeechStarted(),

@@ -15,13 +15,13 @@ import pytest
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from moshi_speaker.events import Event
+from moshi_speaker.events import Event, Request
 from moshi_speaker.home.backoff import Backoff
 from moshi_speaker.home.link import Link
 from moshi_speaker.settings import MqttSettings
 
 PATIENCE_S = 10.0
-Commands = queue.Queue[Event]
+Commands = queue.Queue[Event | Request]
 OpenLink = Callable[..., Link]
 
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from moshi_speaker.errors import MissingPartError
-from moshi_speaker.events import Event, StartRequested
+from moshi_speaker.events import Event, Request, StartRequested
 from moshi_speaker.home.backoff import Backoff
 from moshi_speaker.home.broker import STOP_S, EmbeddedBroker
 from moshi_speaker.home.link import Link
@@ -32,14 +32,14 @@ async def broker() -> AsyncIterator[EmbeddedBroker]:
     await embedded.stop()
 
 
-def link_to(settings: MqttSettings, on_command: Callable[[Event], None] = print) -> Link:
+def link_to(settings: MqttSettings, on_command: Callable[[Event | Request], None] = print) -> Link:
     link = Link(settings, "kitchen", on_command, time.monotonic, Backoff(0.05, 0.2))
     link.start()
     return link
 
 
 async def test_a_speaker_without_a_broker_talks_to_its_own(broker: EmbeddedBroker, watch: Watch) -> None:
-    commands: queue.Queue[Event] = queue.Queue()
+    commands: queue.Queue[Event | Request] = queue.Queue()
 
     def life() -> list[str]:
         watcher = watch(broker.port)

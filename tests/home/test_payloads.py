@@ -9,16 +9,20 @@ from moshi_speaker.events import (
     EndReason,
     HearingFigures,
     Report,
+    ReportAnswer,
     ReportConversationEnded,
     ReportConversationStarted,
     ReportDiagnostics,
+    ReportLogLine,
     ReportMute,
     ReportProblem,
-    ReportSetting,
     ReportState,
     ReportTranscript,
     ReportVolume,
     ReportWake,
+    ReportWakeSensitivity,
+    ReportWakeWord,
+    Side,
     SoundFigures,
     State,
     WakeFigures,
@@ -64,7 +68,10 @@ REPORTS: tuple[Report, ...] = (
     ReportTranscript("c1", "Grüß Gott", turns=1, at=5.0),
     ReportProblem("engine", "engine: died; starting again", at=7.25),
     DIAGNOSTICS,
-    ReportSetting("wake.threshold", 0.6, transaction="7"),
+    ReportAnswer("set", {"name": "wake.threshold", "value": 0.6}, transaction="7"),
+    ReportWakeSensitivity(0.5),
+    ReportWakeWord("hey_jarvis"),
+    ReportLogLine("warning", "the room is noisy", at=3.0),
 )
 
 
@@ -89,7 +96,13 @@ def test_every_report_becomes_a_message(payloads: Payloads) -> None:
 
 
 def test_values_are_retained_and_events_are_not(payloads: Payloads) -> None:
-    events = {TOPICS.wake_event, TOPICS.conversation_event, TOPICS.assistant_transcript, TOPICS.response_set}
+    events = {
+        TOPICS.wake_event,
+        TOPICS.conversation_event,
+        TOPICS.transcript(Side.ASSISTANT),
+        TOPICS.response("set"),
+        TOPICS.log,
+    }
     for report in REPORTS:
         for message in payloads.messages(report):
             assert message.retain is (message.topic not in events)
@@ -160,7 +173,7 @@ def test_started_and_ended_events_have_the_same_keys(payloads: Payloads) -> None
 def test_a_transcript_is_sent_as_it_was_said_and_counts_the_turns(payloads: Payloads) -> None:
     payloads.messages(ReportConversationStarted("c1", "mqtt", at=2.0))
     sent = by_topic(payloads.messages(ReportTranscript("c1", "Grüße", turns=4, at=5.0)))
-    assert sent[TOPICS.assistant_transcript].payload == (
+    assert sent[TOPICS.transcript(Side.ASSISTANT)].payload == (
         '{"event_type":"final","text":"Grüße","conversation_id":"c1","ts":"2026-01-02T01:00:05.000+00:00"}'
     )
     attributes = json.loads(sent[TOPICS.conversation_attributes].payload)
@@ -176,7 +189,7 @@ def test_a_late_transcript_does_not_touch_the_attributes(payloads: Payloads) -> 
     payloads.messages(REPORTS[4])
     payloads.messages(REPORTS[5])
     (message,) = payloads.messages(ReportTranscript("c1", "late", turns=4, at=13.0))
-    assert message.topic == TOPICS.assistant_transcript
+    assert message.topic == TOPICS.transcript(Side.ASSISTANT)
 
 
 def test_a_problem_comes_and_goes(payloads: Payloads) -> None:
@@ -270,8 +283,10 @@ def test_the_time_of_the_start_never_changes() -> None:
 
 
 def test_a_changed_setting_is_answered_with_its_value_and_the_transaction(payloads: Payloads) -> None:
-    (message,) = payloads.messages(ReportSetting("conversation.goodbye_phrases", ["tschüss"], transaction=7))
-    assert (message.topic, message.qos, message.retain) == (TOPICS.response_set, 1, False)
+    (message,) = payloads.messages(
+        ReportAnswer("set", {"name": "conversation.goodbye_phrases", "value": ["tschüss"]}, transaction=7)
+    )
+    assert (message.topic, message.qos, message.retain) == (TOPICS.response("set"), 1, False)
     assert json.loads(message.payload) == {
         "status": "ok",
         "data": {"name": "conversation.goodbye_phrases", "value": ["tschüss"]},
@@ -281,8 +296,8 @@ def test_a_changed_setting_is_answered_with_its_value_and_the_transaction(payloa
 
 
 def test_a_refused_setting_is_answered_with_the_reason(payloads: Payloads) -> None:
-    (message,) = payloads.messages(ReportSetting("wake.threshold", 7, "give a number from 0 to 1"))
-    assert (message.topic, message.qos, message.retain) == (TOPICS.response_set, 1, False)
+    (message,) = payloads.messages(ReportAnswer("set", error="give a number from 0 to 1"))
+    assert (message.topic, message.qos, message.retain) == (TOPICS.response("set"), 1, False)
     assert json.loads(message.payload) == {
         "status": "error",
         "data": None,

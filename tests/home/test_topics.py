@@ -1,4 +1,5 @@
-from moshi_speaker.home.topics import Topics
+from moshi_speaker.events import Side
+from moshi_speaker.home.topics import REQUESTS, Topics
 
 
 def test_every_topic_is_in_the_tree_of_one_speaker() -> None:
@@ -20,13 +21,20 @@ def test_every_topic_is_in_the_tree_of_one_speaker() -> None:
         "volume_set": "home/moshi/kitchen/volume/set",
         "wake_event": "home/moshi/kitchen/event/wake",
         "conversation_event": "home/moshi/kitchen/event/conversation",
-        "assistant_transcript": "home/moshi/kitchen/transcript/assistant",
         "problem": "home/moshi/kitchen/problem",
         "problem_attributes": "home/moshi/kitchen/problem/attributes",
         "diagnostics": "home/moshi/kitchen/diagnostics",
-        "request_set": "home/moshi/kitchen/request/set",
-        "response_set": "home/moshi/kitchen/response/set",
+        "wake_sensitivity": "home/moshi/kitchen/wake_sensitivity",
+        "wake_sensitivity_set": "home/moshi/kitchen/wake_sensitivity/set",
+        "wake_word": "home/moshi/kitchen/wake_word",
+        "wake_word_set": "home/moshi/kitchen/wake_word/set",
+        "info": "home/moshi/kitchen/info",
+        "health": "home/moshi/kitchen/health",
+        "log": "home/moshi/kitchen/log",
     }
+    assert topics.transcript(Side.USER) == "home/moshi/kitchen/transcript/user"
+    assert topics.request("set") == "home/moshi/kitchen/request/set"
+    assert topics.response("set") == "home/moshi/kitchen/response/set"
 
 
 def test_commands_are_all_the_set_topics() -> None:
@@ -35,5 +43,7 @@ def test_commands_are_all_the_set_topics() -> None:
         topics.conversation_set,
         topics.mute_set,
         topics.volume_set,
-        topics.request_set,
+        topics.wake_sensitivity_set,
+        topics.wake_word_set,
+        *(topics.request(command) for command in REQUESTS),
     )

@@ -151,7 +151,7 @@ async def test_its_health_tells_of_ages_and_counts(settings: Settings) -> None:
 async def test_zeros_may_be_allowed_in_mid_life(strict: Settings) -> None:
     async with Witness(strict) as witness, on_stage(strict) as stage:
         await witness.until("state", "idle")
-        stage.speaker._perform(ev.ChangeSetting("audio.zero_input_s", 0.0))
+        stage.speaker.request(ev.SettingRequested("audio.zero_input_s", 0.0))
         with hearing(stage, ZEROS):
             await asyncio.sleep(2 * strict.audio.zero_input_s)
         assert not any(topic == "problem" for topic, _ in await witness.rest())

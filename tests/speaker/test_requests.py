@@ -51,8 +51,9 @@ async def test_the_detector_takes_another_threshold(make_settings: MakeSettings)
 async def test_volume_and_earcons_are_heard_at_once(settings: Settings) -> None:
     async with Witness(settings) as witness, on_stage(settings) as stage:
         await witness.until("state", "idle")
-        await request(witness, "audio.volume", 100)
+        await witness.send("request/set", json.dumps({"name": "audio.volume", "value": 100}))
         await witness.until("volume", "100")
+        await witness.json("response/set", status="ok")
         await request(witness, "audio.earcon_volume", 100)
         stage.speaker.emit(ev.MuteRequested(True))
         before = np.abs(stage.device.pull(0.5)).max()

@@ -52,11 +52,6 @@ def volume(s: Snapshot, event: ev.VolumeRequested, at: Moment) -> Change:
     return s, (ev.SetVolume(event.percent), ev.ReportVolume(event.percent))
 
 
-def setting(s: Snapshot, event: ev.SettingRequested, at: Moment) -> Change:
-    """Whether it may be changed, and to that, the settings know; what was waited for is waited for anew."""
-    return s, (ev.ChangeSetting(event.name, event.value, event.transaction),)
-
-
 def unplugged(s: Snapshot, event: ev.DeviceLost, at: Moment) -> Change:
     """Nothing works without sound: end the talk and try again and again to open the devices."""
     after, effects = end(s, EndReason.DEVICE_LOST, at)

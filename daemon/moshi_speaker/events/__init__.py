@@ -1,6 +1,7 @@
 """The shared language of the parts: what happened (past tense) and what to do (imperative).
 
 ``facts`` go to the conversation machine; ``orders`` come from it, and so do most ``reports``.
+``requests`` are what somebody asked for that is no matter of the conversation.
 Every time ``at`` is in seconds of the speaker's monotonic clock.
 """
 
@@ -17,7 +18,6 @@ from moshi_speaker.events.facts import (
     MoshiSpeechStarted,
     MoshiSpoke,
     MuteRequested,
-    SettingRequested,
     ShutdownRequested,
     SpeakerStarted,
     StartRequested,
@@ -29,7 +29,6 @@ from moshi_speaker.events.facts import (
 )
 from moshi_speaker.events.figures import EchoFigures, HearingFigures, SoundFigures, WakeFigures
 from moshi_speaker.events.orders import (
-    ChangeSetting,
     Effect,
     GiveUp,
     PlayEarcon,
@@ -42,21 +41,45 @@ from moshi_speaker.events.orders import (
 )
 from moshi_speaker.events.reports import (
     Report,
+    ReportAnswer,
     ReportConversationEnded,
     ReportConversationStarted,
     ReportDiagnostics,
+    ReportLogLine,
     ReportMute,
     ReportProblem,
-    ReportSetting,
     ReportState,
     ReportTranscript,
     ReportVolume,
     ReportWake,
+    ReportWakeSensitivity,
+    ReportWakeWord,
 )
-from moshi_speaker.events.terms import Earcon, EndReason, State, Transaction, Value
+from moshi_speaker.events.requests import (
+    BenchRequested,
+    HealthRequested,
+    HistoryRequested,
+    ReloadRequested,
+    Request,
+    RestartRequested,
+    RivalNoticed,
+    SettingRequested,
+    WakeSensitivityRequested,
+    WakeWordRequested,
+)
+from moshi_speaker.events.terms import (
+    Earcon,
+    EndReason,
+    Json,
+    ProblemSource,
+    Side,
+    State,
+    Transaction,
+    Value,
+)
 
 __all__ = [
-    "ChangeSetting",
+    "BenchRequested",
     "DeadlinePassed",
     "DeviceLost",
     "DeviceRestored",
@@ -70,29 +93,41 @@ __all__ = [
     "EngineReady",
     "Event",
     "GiveUp",
+    "HealthRequested",
     "HearingFigures",
+    "HistoryRequested",
+    "Json",
     "MoshiSpeechEnded",
     "MoshiSpeechStarted",
     "MoshiSpoke",
     "MuteRequested",
     "PlayEarcon",
+    "ProblemSource",
+    "ReloadRequested",
     "ReopenDevice",
     "Report",
+    "ReportAnswer",
     "ReportConversationEnded",
     "ReportConversationStarted",
     "ReportDiagnostics",
+    "ReportLogLine",
     "ReportMute",
     "ReportProblem",
-    "ReportSetting",
     "ReportState",
     "ReportTranscript",
     "ReportVolume",
     "ReportWake",
+    "ReportWakeSensitivity",
+    "ReportWakeWord",
+    "Request",
     "RestartEngine",
+    "RestartRequested",
+    "RivalNoticed",
     "SetCapture",
     "SetVolume",
     "SettingRequested",
     "ShutdownRequested",
+    "Side",
     "SoundFigures",
     "SpeakerStarted",
     "StartRequested",
@@ -107,4 +142,6 @@ __all__ = [
     "VolumeRequested",
     "WakeDetected",
     "WakeFigures",
+    "WakeSensitivityRequested",
+    "WakeWordRequested",
 ]

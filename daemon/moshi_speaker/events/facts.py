@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from moshi_speaker.events.terms import Transaction, Value
-
 
 @dataclass(frozen=True, slots=True)
 class SpeakerStarted:
@@ -84,18 +82,6 @@ class VolumeRequested:
 
 
 @dataclass(frozen=True, slots=True)
-class SettingRequested:
-    """Somebody asked for another value of a setting, for as long as the speaker runs."""
-
-    name: str
-    """Dotted, as in the configuration: ``wake.threshold``."""
-    value: Value
-    """As it was sent; nobody has looked at it yet."""
-    transaction: Transaction = None
-    """By which whoever asked knows the answer; None if it does not care."""
-
-
-@dataclass(frozen=True, slots=True)
 class UserSpeechStarted:
     """Voice activity began at the microphone."""
 
@@ -162,7 +148,6 @@ Event = (
     | StopRequested
     | MuteRequested
     | VolumeRequested
-    | SettingRequested
     | UserSpeechStarted
     | UserSpeechEnded
     | MoshiSpeechStarted

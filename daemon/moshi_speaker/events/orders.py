@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from moshi_speaker.events.reports import Report
-from moshi_speaker.events.terms import Earcon, Transaction, Value
+from moshi_speaker.events.terms import Earcon
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +53,6 @@ class SetVolume:
 
 
 @dataclass(frozen=True, slots=True)
-class ChangeSetting:
-    """Check another value of a setting, let it take effect, and answer whoever asked."""
-
-    name: str
-    value: Value
-    transaction: Transaction = None
-
-
-@dataclass(frozen=True, slots=True)
 class GiveUp:
     """End the process at once: to start or to stop in order took too long."""
 
@@ -85,7 +76,6 @@ Effect = (
     | ReopenDevice
     | SetCapture
     | SetVolume
-    | ChangeSetting
     | GiveUp
     | PlayEarcon
     | Report

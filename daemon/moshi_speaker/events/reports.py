@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from moshi_speaker.events.figures import HearingFigures
-from moshi_speaker.events.terms import EndReason, State, Transaction, Value
+from moshi_speaker.events.terms import EndReason, Json, ProblemSource, Side, State, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +29,44 @@ class ReportVolume:
 
 
 @dataclass(frozen=True, slots=True)
-class ReportSetting:
-    """Answer a request for another value of a setting."""
+class ReportAnswer:
+    """Answer a request."""
 
-    name: str
-    value: Value
-    """The value that holds now."""
+    command: str
+    """Last part of its topic: ``set``, ``health``, ..."""
+    data: Json = None
+    """What was asked for; None where it was refused."""
     error: str = ""
     """Why it was refused, in one line; empty when it was not."""
     transaction: Transaction = None
     """The one of the request."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportWakeSensitivity:
+    """Say how sensitive the wake words are now."""
+
+    sensitivity: float
+    """0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportWakeWord:
+    """Say which wake word is listened for now."""
+
+    option: str
+    """One of those that discovery offers; ``off`` for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportLogLine:
+    """Say what the log says."""
+
+    level: str
+    """``error``, ``warning`` or ``info``."""
+    message: str
+    """One line; never what somebody said."""
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,23 +103,27 @@ class ReportConversationEnded:
 
 @dataclass(frozen=True, slots=True)
 class ReportTranscript:
-    """Say what Moshi said."""
+    """Say what one side said."""
 
     conversation_id: str
     text: str
     turns: int
     """Utterances of Moshi so far, this one included."""
     at: float
+    side: Side = Side.ASSISTANT
 
 
 @dataclass(frozen=True, slots=True)
 class ReportProblem:
-    """Say that something is wrong, or (with no code) that all is well again."""
+    """Say that something is wrong, or (with no code) that what this source said before is over."""
 
     code: str
-    """``engine``, ``too_slow``, ``device``, ``microphone_silent``, ``front_end`` or the empty string."""
+    """``engine``, ``too_slow``, ``device``, ``microphone_silent``, ``front_end``, ``history``,
+    ``duplicate_id`` or the empty string."""
     message: str
     at: float
+    source: ProblemSource = ProblemSource.SPEAKER
+    """Several things may be wrong at once, one of each source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +164,10 @@ Report = (
     ReportState
     | ReportMute
     | ReportVolume
-    | ReportSetting
+    | ReportWakeSensitivity
+    | ReportWakeWord
+    | ReportAnswer
+    | ReportLogLine
     | ReportWake
     | ReportConversationStarted
     | ReportConversationEnded

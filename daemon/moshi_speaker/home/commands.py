@@ -7,6 +7,7 @@ from moshi_speaker.errors import BadCommand
 from moshi_speaker.events import (
     Event,
     MuteRequested,
+    Request,
     SettingRequested,
     StartRequested,
     StopRequested,
@@ -33,7 +34,7 @@ class BadRequest(BadCommand):
         self.transaction = transaction
 
 
-def parse(topics: Topics, topic: str, payload: bytes, retained: bool) -> Event | None:
+def parse(topics: Topics, topic: str, payload: bytes, retained: bool) -> Event | Request | None:
     """The event that a message on one of ``topics.commands`` asks for.
 
     A retained one gives None: it was meant for another time. Raises BadCommand for anything else than
@@ -48,9 +49,10 @@ def parse(topics: Topics, topic: str, payload: bytes, retained: bool) -> Event |
         return _mute(topic, _text(topic, payload))
     if topic == topics.volume_set:
         return _volume(topic, _text(topic, payload))
-    if topic == topics.request_set:
+    if topic == topics.request("set"):
         return _setting(topic, payload)
-    raise BadCommand("no such command", where=topic, remedy=f"there are {', '.join(topics.commands)}")
+    known = ", ".join(command.removeprefix(f"{topics.root}/") for command in topics.commands)
+    raise BadCommand("no such command", where=topic, remedy=f"there are {known}")
 
 
 def _text(topic: str, payload: bytes) -> str:
@@ -90,7 +92,7 @@ def _volume(topic: str, text: str) -> Event:
     raise BadCommand("command ignored", where=topic, remedy="a whole number from 0 to 100 is accepted")
 
 
-def _setting(topic: str, payload: bytes) -> Event:
+def _setting(topic: str, payload: bytes) -> Request:
     try:
         request = json.loads(_text(topic, payload))
         json.dumps(request, ensure_ascii=False, allow_nan=False).encode()  # it may have to be given back

@@ -2,9 +2,8 @@
 
 from dataclasses import fields
 
-from moshi_speaker.events import EchoFigures, HearingFigures, SoundFigures, WakeFigures
+from moshi_speaker.events import EchoFigures, HearingFigures, Json, SoundFigures, WakeFigures
 
-Json = str | int | float | None | list[str] | list[int] | dict[str, "Json"]
 _DIGITS = 3
 
 

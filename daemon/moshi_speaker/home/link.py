@@ -8,13 +8,13 @@ import threading
 from collections.abc import Callable
 
 from moshi_speaker.errors import BadCommand, ConfigError
-from moshi_speaker.events import Event
+from moshi_speaker.events import Event, Request
 from moshi_speaker.home import tls, trouble
 from moshi_speaker.home.backoff import Backoff
 from moshi_speaker.home.commands import BadRequest, parse
 from moshi_speaker.home.connection import MQTT_5, MQTT_311, Connection, Version
 from moshi_speaker.home.outgoing import Outgoing
-from moshi_speaker.home.payloads import OFFLINE, ONLINE, Message, refusal
+from moshi_speaker.home.payloads import OFFLINE, ONLINE, Message, answer
 from moshi_speaker.home.topics import Topics
 from moshi_speaker.home.trouble import Trouble
 from moshi_speaker.settings import MqttSettings
@@ -50,7 +50,7 @@ class Link:
         self,
         settings: MqttSettings,
         device_id: str,
-        on_command: Callable[[Event], None],
+        on_command: Callable[[Event | Request], None],
         clock: Callable[[], float],
         backoff: Backoff | None = None,
     ) -> None:
@@ -221,7 +221,7 @@ class Link:
         except BadCommand as error:
             self._tell_bad(str(error))
             if isinstance(error, BadRequest):
-                self.publish(refusal(self.topics, str(error), error.transaction))
+                self.publish(answer(self.topics, "set", None, str(error), error.transaction))
             return
         if event is not None:
             self._on_command(event)

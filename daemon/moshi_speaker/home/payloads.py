@@ -10,20 +10,24 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from moshi_speaker.events import (
+    Json,
     Report,
+    ReportAnswer,
     ReportConversationEnded,
     ReportConversationStarted,
     ReportDiagnostics,
+    ReportLogLine,
     ReportMute,
     ReportProblem,
-    ReportSetting,
     ReportState,
     ReportTranscript,
     ReportVolume,
     ReportWake,
+    ReportWakeSensitivity,
+    ReportWakeWord,
     Transaction,
 )
-from moshi_speaker.home.figures import Json, hearing
+from moshi_speaker.home.figures import hearing
 from moshi_speaker.home.topics import Topics
 
 ONLINE = "online"
@@ -75,8 +79,14 @@ class Payloads:
                 return (_value(self._topics.mute, _switch(report.on)),)
             case ReportVolume():
                 return (_value(self._topics.volume, str(report.percent)),)
-            case ReportSetting():
-                return (self._setting(report),)
+            case ReportWakeSensitivity(sensitivity):
+                return (_value(self._topics.wake_sensitivity, f"{sensitivity:g}"),)
+            case ReportWakeWord(option):
+                return (_value(self._topics.wake_word, option),)
+            case ReportAnswer(command, data, error, transaction):
+                return (answer(self._topics, command, data, error, transaction),)
+            case ReportLogLine():
+                return (self._log_line(report),)
             case ReportWake():
                 return (self._wake(report),)
             case ReportConversationStarted():
@@ -90,16 +100,8 @@ class Payloads:
             case ReportDiagnostics():
                 return (self._diagnostics(report),)
 
-    def _setting(self, report: ReportSetting) -> Message:
-        if report.error:
-            return refusal(self._topics, report.error, report.transaction)
-        return _event(
-            self._topics.response_set,
-            status="ok",
-            data={"name": report.name, "value": report.value},
-            error=None,
-            transaction=report.transaction,
-        )
+    def _log_line(self, report: ReportLogLine) -> Message:
+        return _event(self._topics.log, level=report.level, message=report.message, ts=self._time(report.at))
 
     def _wake(self, report: ReportWake) -> Message:
         return _event(
@@ -149,7 +151,7 @@ class Payloads:
 
     def _transcript(self, report: ReportTranscript) -> tuple[Message, ...]:
         said = _event(
-            self._topics.assistant_transcript,
+            self._topics.transcript(report.side),
             event_type="final",
             text=report.text,
             conversation_id=report.conversation_id,
@@ -216,9 +218,15 @@ class Payloads:
         return self._wall(at).astimezone(UTC).isoformat(timespec="milliseconds")
 
 
-def refusal(topics: Topics, error: str, transaction: Transaction) -> Message:
-    """The answer to a request that is refused."""
-    return _event(topics.response_set, status="error", data=None, error=error, transaction=transaction)
+def answer(topics: Topics, command: str, data: Json, error: str, transaction: Transaction) -> Message:
+    """The answer to a request; with an ``error`` it is a refusal."""
+    return _event(
+        topics.response(command),
+        status="error" if error else "ok",
+        data=data,
+        error=error or None,
+        transaction=transaction,
+    )
 
 
 def _value(topic: str, payload: str) -> Message:

@@ -2,6 +2,16 @@
 
 from dataclasses import dataclass
 
+from moshi_speaker.events import Side
+
+REQUESTS = ("health", "restart", "reload", "set", "history", "bench")
+"""What may be asked for, each on a topic of its own."""
+
+
+def discovery(prefix: str, device_id: str) -> str:
+    """The topic that tells Home Assistant what entities there are, retained."""
+    return f"{prefix}/device/moshi_speaker_{device_id}/config"
+
 
 @dataclass(frozen=True, slots=True)
 class Topics:
@@ -73,9 +83,28 @@ class Topics:
         return f"{self.root}/event/conversation"
 
     @property
-    def assistant_transcript(self) -> str:
-        """JSON, once for each utterance of Moshi."""
-        return f"{self.root}/transcript/assistant"
+    def wake_sensitivity(self) -> str:
+        """How sensitive the wake words are, 0 to 1, retained."""
+        return f"{self.root}/wake_sensitivity"
+
+    @property
+    def wake_sensitivity_set(self) -> str:
+        """Takes a number from 0 to 1."""
+        return f"{self.wake_sensitivity}/set"
+
+    @property
+    def wake_word(self) -> str:
+        """Which wake word is listened for, or ``off``, retained."""
+        return f"{self.root}/wake_word"
+
+    @property
+    def wake_word_set(self) -> str:
+        """Takes one of the options that discovery names."""
+        return f"{self.wake_word}/set"
+
+    def transcript(self, side: Side) -> str:
+        """JSON, once for each utterance of this side; retained if the settings say so."""
+        return f"{self.root}/transcript/{side.value}"
 
     @property
     def problem(self) -> str:
@@ -93,18 +122,31 @@ class Topics:
         return f"{self.root}/diagnostics"
 
     @property
-    def request_set(self) -> str:
-        """Takes JSON: another value of a setting, for as long as the speaker runs."""
-        return f"{self.root}/request/set"
+    def info(self) -> str:
+        """JSON about versions, machine and settings, retained."""
+        return f"{self.root}/info"
 
     @property
-    def response_set(self) -> str:
+    def health(self) -> str:
+        """JSON about the process, its links and its parts, every ten minutes, retained."""
+        return f"{self.root}/health"
+
+    @property
+    def log(self) -> str:
+        """JSON, once for each line of the log that is grave enough; only if the settings say so."""
+        return f"{self.root}/log"
+
+    def request(self, command: str) -> str:
+        """Takes JSON: one of ``REQUESTS``."""
+        return f"{self.root}/request/{command}"
+
+    def response(self, command: str) -> str:
         """JSON, once for each such request."""
-        return f"{self.root}/response/set"
+        return f"{self.root}/response/{command}"
 
     @property
     def retained(self) -> tuple[str, ...]:
-        """Every topic on which the broker keeps what we last published."""
+        """Every topic below the root on which the broker may keep what we last published."""
         return (
             self.availability,
             self.state,
@@ -112,12 +154,25 @@ class Topics:
             self.conversation_attributes,
             self.mute,
             self.volume,
+            self.wake_sensitivity,
+            self.wake_word,
+            self.transcript(Side.USER),
+            self.transcript(Side.ASSISTANT),
             self.problem,
             self.problem_attributes,
             self.diagnostics,
+            self.info,
+            self.health,
         )
 
     @property
     def commands(self) -> tuple[str, ...]:
         """Every topic that we listen to."""
-        return (self.conversation_set, self.mute_set, self.volume_set, self.request_set)
+        return (
+            self.conversation_set,
+            self.mute_set,
+            self.volume_set,
+            self.wake_sensitivity_set,
+            self.wake_word_set,
+            *map(self.request, REQUESTS),
+        )

@@ -38,6 +38,9 @@ class Owner(Protocol):
     def emit(self, event: ev.Event) -> None:
         """Something happened."""
 
+    def request(self, request: ev.Request) -> None:
+        """Somebody asked for something that is no matter of the conversation."""
+
     def fail(self, error: BaseException) -> None:
         """A part broke in a way that nobody expected."""
 
@@ -71,7 +74,7 @@ class Body:
         self.live = LiveSettings(settings)
         self.memory = memory
         self.tasks = Tasks(owner.fail)
-        self.reporting = Reporting(settings, clock, owner.emit)
+        self.reporting = Reporting(settings, clock, owner.emit, owner.request)
         self.vitals = Vitals(self.reporting.publish, clock())
         self.signs = Signs(clock)
         self.mixer = Mixer(memory.volume(settings.audio.volume), settings.audio.earcon_volume)

@@ -18,7 +18,6 @@ from moshi_speaker.conversation.machine import deadline, handle
 from moshi_speaker.conversation.snapshot import initial
 from moshi_speaker.engine.interface import Engine, Status
 from moshi_speaker.errors import (
-    BadCommand,
     ConfigError,
     DeviceError,
     MissingPartError,
@@ -30,6 +29,7 @@ from moshi_speaker.speaker import bounds
 from moshi_speaker.speaker.body import Body
 from moshi_speaker.speaker.heartbeat import Miss, Part
 from moshi_speaker.speaker.memory import Memory
+from moshi_speaker.speaker.requests import Requests
 from moshi_speaker.wake.detector import Detector
 
 LAST_WORDS_S = 0.5
@@ -86,6 +86,7 @@ class Speaker:
             memory=memory,
             asleep=asleep,
         )
+        self._requests = Requests(self._body.live, self._body.reporting.report)
         self._body.live.on_change(self._renew_limits, *bounds.LIMITS)
 
     @property
@@ -118,6 +119,10 @@ class Speaker:
             self.fail(error)
         finally:
             self._deciding = False
+
+    def request(self, request: ev.Request) -> None:
+        """Somebody asked for something that is no matter of the conversation."""
+        self._requests.handle(request)
 
     def stop(self) -> None:
         """Ask the speaker to stop; ``run`` returns soon."""
@@ -232,8 +237,6 @@ class Speaker:
             case ev.ReportMute(on):
                 body.memory.keep_muted(on)  # what the house is told holds after a power cut too
                 body.reporting.report(effect)
-            case ev.ChangeSetting():
-                body.reporting.report(self._change(effect))
             case ev.GiveUp(message):
                 self._give_up(message)
             case ev.ReportProblem() if self._failure is not None:
@@ -243,13 +246,7 @@ class Speaker:
 
     def _renew_limits(self, settings: Settings) -> None:
         self._limits = Limits.from_settings(settings)
-
-    def _change(self, order: ev.ChangeSetting) -> ev.ReportSetting:
-        try:
-            value = self._body.live.change(order.name, order.value)
-        except BadCommand as error:
-            return ev.ReportSetting(order.name, order.value, str(error), order.transaction)
-        return ev.ReportSetting(order.name, value, transaction=order.transaction)
+        self._set_timer()  # what was waited for is waited for anew
 
     def _give_up(self, message: str) -> None:
         """A part hangs so that not even an orderly stop is possible: only the end of the process helps."""

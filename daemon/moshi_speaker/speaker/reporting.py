@@ -8,16 +8,20 @@ from datetime import UTC, datetime
 from moshi_speaker.events import (
     Event,
     Report,
+    ReportAnswer,
     ReportConversationEnded,
     ReportConversationStarted,
     ReportDiagnostics,
+    ReportLogLine,
     ReportMute,
     ReportProblem,
-    ReportSetting,
     ReportState,
     ReportTranscript,
     ReportVolume,
     ReportWake,
+    ReportWakeSensitivity,
+    ReportWakeWord,
+    Request,
 )
 from moshi_speaker.home.broker import EmbeddedBroker
 from moshi_speaker.home.identity import device_id
@@ -37,12 +41,17 @@ class Reporting:
     """The broker, if it is ours, the link to it, and the log."""
 
     def __init__(
-        self, settings: Settings, clock: Callable[[], float], on_command: Callable[[Event], None]
+        self,
+        settings: Settings,
+        clock: Callable[[], float],
+        emit: Callable[[Event], None],
+        request: Callable[[Request], None],
     ) -> None:
-        """``on_command`` is called in the event loop that runs ``start``."""
+        """``emit`` and ``request`` are called in the event loop that runs ``start``."""
         self._settings = settings
         self._clock = clock
-        self._on_command = on_command
+        self._emit = emit
+        self._request = request
         self._broker: EmbeddedBroker | None = None
         self._link: Link | None = None
         self._payloads: Payloads | None = None
@@ -59,7 +68,7 @@ class Reporting:
             mqtt = self._broker.link_settings(mqtt)
             log.info("no mqtt.host is set: a broker of our own listens on 127.0.0.1:%d", self._broker.port)
         loop = asyncio.get_running_loop()
-        self._link = Link(mqtt, name, lambda event: _hand_over(loop, self._on_command, event), self._clock)
+        self._link = Link(mqtt, name, lambda command: _hand_over(loop, self._hear, command), self._clock)
         self._payloads = Payloads(self._link.topics, self._wall)
         for message in self._payloads.initial():
             self._link.publish(message)
@@ -90,15 +99,23 @@ class Reporting:
         if broker is not None:
             await broker.stop()
 
+    def _hear(self, command: Event | Request) -> None:
+        if isinstance(command, Request):
+            self._request(command)
+        else:
+            self._emit(command)
+
     def _wall(self, at: float) -> datetime:
         ago = self._clock() - at
         return datetime.fromtimestamp(datetime.now(UTC).timestamp() - ago, UTC)
 
 
-def _hand_over(loop: asyncio.AbstractEventLoop, function: Callable[[Event], None], event: Event) -> None:
+def _hand_over(
+    loop: asyncio.AbstractEventLoop, function: Callable[[Event | Request], None], command: Event | Request
+) -> None:
     """From the link's thread to the event loop; at the very end the loop may be closed already."""
     if not loop.is_closed():
-        loop.call_soon_threadsafe(function, event)
+        loop.call_soon_threadsafe(function, command)
 
 
 def _log(report: Report) -> None:
@@ -109,10 +126,16 @@ def _log(report: Report) -> None:
             log.info("microphone %s", "muted" if on else "open")
         case ReportVolume(percent):
             log.info("volume %d", percent)
-        case ReportSetting(name, value, ""):
-            log.info("%s is %s until the next start", name, value)
-        case ReportSetting(_, _, error):
-            log.info("request refused: %s", error)  # whoever sent it is told
+        case ReportWakeSensitivity(sensitivity):
+            log.info("wake sensitivity %g", sensitivity)
+        case ReportWakeWord(option):
+            log.info("wake word %s", option)
+        case ReportAnswer(command, _, ""):
+            log.info("request %s answered", command)
+        case ReportAnswer(command, _, error):
+            log.info("request %s refused: %s", command, error)  # whoever sent it is told
+        case ReportLogLine():
+            pass  # it comes from there
         case ReportWake(wake_word, score):
             log.info("heard %s (%.2f)", wake_word, score)
         case ReportConversationStarted(conversation_id, trigger):
@@ -121,8 +144,8 @@ def _log(report: Report) -> None:
             log.info(
                 "conversation %s ended: %s after %.1f s, %d turns", conversation_id, reason, duration_s, turns
             )
-        case ReportTranscript(_, text):
-            log.debug("Moshi: %s", text)
+        case ReportTranscript(_, text, side=side):
+            log.debug("%s: %s", side, text)
         case ReportDiagnostics():
             log.debug("%s", report)
         case ReportProblem("", _):
