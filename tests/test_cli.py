@@ -369,6 +369,7 @@ def test_demo_takes_the_broker_of_a_configuration_and_the_command_line_wins(
 ) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text("mqtt: {host: a, port: 1885, username: me, password: p, tls: {enabled: true}}\n")
+    path.chmod(0o600)
     seen: list[MqttSettings] = []
     put(monkeypatch, "demo", run_demo=lambda mqtt, **_: seen.append(mqtt))
     assert main(["demo", "--config", str(path)]) == 0
@@ -411,6 +412,7 @@ def test_config_show_prints_a_file_that_loads_to_the_same_settings(
 def test_config_show_masks_the_password(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text("mqtt: {username: me, password: hunter2}\n")
+    path.chmod(0o600)
     assert main(["config", "show", "-c", str(path)]) == 0
     out = capsys.readouterr().out
     assert "hunter2" not in out

@@ -145,6 +145,7 @@ def test_the_demo_gives_the_broker_the_name_and_password_of_a_configuration(
     broker.start()
     config = tmp_path / "mine.yaml"
     config.write_text("mqtt: {host: nowhere.invalid, username: me, password: hunter2}\n")
+    config.chmod(0o600)
     address = f"127.0.0.1:{broker.port}"
     with Program("demo", "--config", config, "--broker", address, home=tmp_path) as demo:
         demo.stdout.expect(r"state +loading")

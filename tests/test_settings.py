@@ -63,10 +63,17 @@ def test_a_password_is_never_printed() -> None:
     assert "hush" not in f"{settings!r} {settings} {settings.model_dump_json()}"
 
 
-@pytest.mark.parametrize("given", [{"username": "u"}, {"password": SecretStr("p")}])
+@pytest.mark.parametrize(
+    "given", [{"username": "u"}, {"password": SecretStr("p")}, {"password_file": Path("/file")}]
+)
 def test_username_and_password_go_together(given: dict[str, object]) -> None:
     with pytest.raises(ValidationError, match="set both"):
         MqttSettings.model_validate(given)
+
+
+def test_there_is_one_password() -> None:
+    with pytest.raises(ValidationError, match="password and password_file: keep one of them"):
+        MqttSettings(username="u", password=SecretStr("p"), password_file=Path("/file"))
 
 
 @pytest.mark.parametrize("given", ["client_cert", "client_key"])

@@ -86,6 +86,15 @@ def test_an_interpreter_that_systemd_would_refuse_is_refused(name: str) -> None:
         render(account, None)
 
 
+@LINUX
+def test_the_hint_about_credentials_is_a_line_that_systemd_takes(tmp_path: Path) -> None:
+    text = render(account_in(tmp_path), None)
+    assert text.count("\n#LoadCredential=mqtt_password:%h/") == 1
+    assert verify(text.replace("#LoadCredential=", "LoadCredential="), tmp_path) == (0, "")
+    nameless = text.replace("#LoadCredential=mqtt_password:", "LoadCredential=")
+    assert "not valid, ignoring" in verify(nameless, tmp_path)[1]
+
+
 def test_dollars_and_percents_reach_the_speaker_as_they_are() -> None:
     account = Account("speaker", 1000, Path("/home/speaker"), Path("/opt/$x/python"))
     text = render(account, Path("/etc/$HOME 5%.yaml"))

@@ -1,11 +1,12 @@
-"""The configuration file: YAML with !secret and !env in, Settings out, every error with its file and line."""
+"""The configuration file: YAML with its tags in, Settings out, every error with its file and line."""
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
+from moshi_speaker.configfile import files
 from moshi_speaker.configfile.document import read
 from moshi_speaker.configfile.reader import SettingsReader
 from moshi_speaker.errors import ConfigError
@@ -23,25 +24,41 @@ def default_path(environ: Mapping[str, str] = os.environ) -> Path:
 def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
     """Settings from the file at ``path``; without a path from the default one, if it is there.
 
+    The password of ``mqtt.password_file`` is read now, too, and is ``mqtt.password`` in what is given back.
     Raises ConfigError for the first thing that is wrong; its notes are the further ones, one line each.
     """
     given, path = path is not None, path or default_path(environ)
     try:
-        root = read(path)
+        root, exposed = read(path)
     except ConfigError as error:
         if given or not isinstance(error.__cause__, FileNotFoundError):
             raise
         return Settings()
     if root is None:
         return Settings()
-    reader = SettingsReader(path.absolute(), Settings.model_json_schema(), environ)
+    reader = SettingsReader(path.absolute(), Settings.model_json_schema(), environ, exposed)
     values = reader.settings(root)
     _refuse(reader.problems)
     try:
-        return Settings.model_validate(values)
+        settings = Settings.model_validate(values)
     except ValidationError as error:
         _refuse(reader.explain(error))
         raise
+    return _with_password(settings, reader)
+
+
+def _with_password(settings: Settings, reader: SettingsReader) -> Settings:
+    """The settings with the password of ``mqtt.password_file``, if there is such a file."""
+    mqtt = settings.mqtt
+    if mqtt.password_file is None:
+        return settings
+    try:
+        password = files.secret_line(mqtt.password_file)
+    except ConfigError as error:
+        where = reader.where(("mqtt", "password_file"))
+        raise ConfigError(f"mqtt.password_file: {error}", where=where) from error
+    known = mqtt.model_copy(update={"password": SecretStr(password)})
+    return settings.model_copy(update={"mqtt": known})
 
 
 def _refuse(problems: list[ConfigError]) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import yaml
 
+from moshi_speaker.configfile import files
 from moshi_speaker.errors import ConfigError
 
 NULL, BOOL, INT, FLOAT, TEXT = (
@@ -29,9 +30,18 @@ for _tag, _pattern, _first in (
     )
 
 
-def read(path: Path) -> yaml.Node | None:
-    """The root node of the file, or None when it holds nothing. Raises ConfigError."""
-    text = _text(path)
+def read(path: Path) -> tuple[yaml.Node | None, bool]:
+    """The root node of the file, or None when it holds nothing; and whether all users may read it.
+
+    Raises ConfigError.
+    """
+    data, exposed = files.read(path)
+    return parse(data, path), exposed
+
+
+def parse(data: bytes, path: Path) -> yaml.Node | None:
+    """The root node of what is in the file, or None when it holds nothing. Raises ConfigError."""
+    text = _text(data, path)
     try:
         node: yaml.Node | None = yaml.compose(text, Loader=ConfigLoader)
     except yaml.reader.ReaderError as error:
@@ -49,15 +59,7 @@ def read(path: Path) -> yaml.Node | None:
     return node
 
 
-def _text(path: Path) -> str:
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError as error:
-        raise ConfigError("no such file", where=str(path), remedy="create it or correct the path") from error
-    except IsADirectoryError as error:
-        raise ConfigError("a folder", where=str(path), remedy="name the YAML file in it") from error
-    except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", where=str(path)) from error
+def _text(data: bytes, path: Path) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -1,6 +1,7 @@
 """From YAML nodes to the values of the settings, led by the JSON schema of the settings."""
 
 import difflib
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from pydantic import ValidationError
 
 from moshi_speaker.configfile.accepted import Schema, choices, kinds, words
 from moshi_speaker.configfile.document import BOOL, FLOAT, INT, NULL
+from moshi_speaker.configfile.files import OPEN
 from moshi_speaker.configfile.tags import Tags
 from moshi_speaker.errors import ConfigError
 from moshi_speaker.settings import MODEL_FILES
@@ -23,11 +25,15 @@ SHOWN_CHARACTERS = 40
 class SettingsReader:
     """Turns nodes into plain values, notes what is wrong, and remembers where everything was written."""
 
-    def __init__(self, path: Path, schema: Schema, environ: Mapping[str, str]) -> None:
-        """``path`` of the file, absolute: relative paths in it count from its folder."""
+    def __init__(self, path: Path, schema: Schema, environ: Mapping[str, str], exposed: bool) -> None:
+        """``path`` of the file, absolute: relative paths in it count from its folder.
+
+        A file that is ``exposed``, open to every user of the machine, may hold no secret itself.
+        """
         self.problems: list[ConfigError] = []
         self._path = path
         self._schema = schema
+        self._exposed = exposed
         self._tags = Tags(path.parent, environ)
         self._lines: dict[Place, int] = {}
         self._shown: dict[Place, str] = {}
@@ -58,6 +64,10 @@ class SettingsReader:
             place for place in found if not any(place == other[: len(place)] != other for other in found)
         ]
         return [found[place] for place in sorted(inmost, key=lambda place: self._lines[place])]
+
+    def where(self, place: Place) -> str:
+        """File and line of a setting that is in the file."""
+        return f"{self._path}:{self._lines[place]}"
 
     def _section(self, node: yaml.Node, schema: Schema, place: Place) -> dict[str, object]:
         values: dict[str, object] = {}
@@ -122,10 +132,17 @@ class SettingsReader:
         return {chief: self._leaf(node, schema["properties"][chief], (*place, chief))}
 
     def _leaf(self, written: yaml.Node, schema: Schema, place: Place) -> object:
-        node = self._tags.resolve(written, self._where(place))
+        node = self._tags.resolve(written, self.where(place))
         self._shown[place] = _shown(node)
-        if node is not written or any("writeOnly" in choice for choice in choices(schema)):
+        secret = any("writeOnly" in choice for choice in choices(schema))
+        if node is not written or secret:
             self._shown[place] = "not usable (its value is not shown)"
+        if secret and node is written and node.tag != NULL and self._exposed:
+            raise self._error(
+                place,
+                f"{_dotted(place)} stands in a file that is {OPEN}",
+                f"chmod 600 {shlex.quote(str(self._path))}, or keep it elsewhere (!secret, password_file)",
+            )
         if not isinstance(node, yaml.ScalarNode):
             raise self._refused(place, words(schema))
         accepts = kinds(schema)
@@ -193,11 +210,8 @@ class SettingsReader:
             place = place[:-1]
         return place
 
-    def _where(self, place: Place) -> str:
-        return f"{self._path}:{self._lines[place]}"
-
     def _error(self, place: Place, what: str, remedy: str = "") -> ConfigError:
-        return ConfigError(what, where=self._where(place), remedy=remedy)
+        return ConfigError(what, where=self.where(place), remedy=remedy)
 
     def _refused(self, place: Place, accepted: str) -> ConfigError:
         return self._error(place, f"{_dotted(place)} is {self._shown[place]}", f"give {accepted}")

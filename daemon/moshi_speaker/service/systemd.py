@@ -29,6 +29,8 @@ ExecStart={command}
 Environment=PYTHONUNBUFFERED=1
 # onnxruntime would send telemetry.
 Environment=ORT_DISABLE_TELEMETRY=1
+# The broker's password can come from here, as `password: !credential mqtt_password`.
+#LoadCredential=mqtt_password:%h/.config/moshi-speaker/mqtt_password
 Restart=on-failure
 RestartSec=5
 # 78: the configuration is wrong, or this machine too slow for the model: starting again would not mend it.

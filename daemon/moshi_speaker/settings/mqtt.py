@@ -62,9 +62,10 @@ class MqttSettings(Section):
     username: str | None = None
     """User name at the broker."""
     password: SecretStr | None = None
-    """Password at the broker; best written as !secret or !env."""
+    """Password at the broker; best written as !secret, !credential or !env."""
     password_file: UserPath | None = None
-    """File whose first line is that password, in its place."""
+    """File whose first line is that password, in its place; read at start and at each reload. Its mode must
+    keep other users out (600)."""
     client_id: Identifier | None = None
     """Client id at the broker. Empty: moshi-speaker-<speaker id>."""
     keepalive_s: Annotated[int, Field(ge=5, le=3600)] = 30
@@ -81,8 +82,11 @@ class MqttSettings(Section):
 
     @model_validator(mode="after")
     def _username_with_password(self) -> "MqttSettings":
-        if self.password is not None and self.username is None:
+        if self.password is not None and self.password_file is not None:
+            raise ValueError("password and password_file: keep one of them")
+        given = self.password is not None or self.password_file is not None
+        if given and self.username is None:
             raise ValueError("password without username: set both")
-        if self.username is not None and self.password is None:
+        if self.username is not None and not given:
             raise ValueError("username without password: set both")
         return self
