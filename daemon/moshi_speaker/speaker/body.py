@@ -26,6 +26,8 @@ from moshi_speaker.speaker.sound import Sound
 from moshi_speaker.speaker.tasks import Tasks
 from moshi_speaker.speaker.vitals import Vitals
 from moshi_speaker.speaker.voice import Voice
+from moshi_speaker.wake.auto import bundled_words
+from moshi_speaker.wake.choice import choices, present
 from moshi_speaker.wake.detector import Detector
 
 CLOSE_S = 2.5
@@ -72,9 +74,10 @@ class Body:
         """As the speaker is made; the ``owner`` hears what happens."""
         self._clock = clock
         self.live = LiveSettings(settings)
+        self.wake_words = choices(settings.wake, bundled_words(settings.wake))
         self.memory = memory
         self.tasks = Tasks(owner.fail)
-        self.reporting = Reporting(settings, clock, owner.emit, owner.request)
+        self.reporting = Reporting(settings, clock, owner.emit, owner.request, tuple(self.wake_words))
         self.vitals = Vitals(self.reporting.publish, clock())
         self.signs = Signs(clock)
         self.mixer = Mixer(memory.volume(settings.audio.volume), settings.audio.earcon_volume)
@@ -146,6 +149,8 @@ class Body:
         await self.reporting.start()
         self.reporting.report(ev.ReportState(state))
         self.reporting.report(ev.ReportVolume(self.mixer.volume))
+        self.reporting.report(ev.ReportWakeSensitivity(bounds.sensitivity(self.live.settings.wake)))
+        self.reporting.report(ev.ReportWakeWord(present(self.live.settings.wake)))
         self.vitals.start()
         self.ears.start()
 

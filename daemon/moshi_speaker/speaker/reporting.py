@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
+from moshi_speaker import __version__
 from moshi_speaker.events import (
     Event,
     Report,
@@ -24,10 +25,14 @@ from moshi_speaker.events import (
     Request,
 )
 from moshi_speaker.home.broker import EmbeddedBroker
+from moshi_speaker.home.discovery import Device, announcement, withdrawal
 from moshi_speaker.home.identity import device_id
 from moshi_speaker.home.link import Link
-from moshi_speaker.home.payloads import Payloads
+from moshi_speaker.home.machine import machine
+from moshi_speaker.home.payloads import Message, Payloads
+from moshi_speaker.home.topics import Topics
 from moshi_speaker.settings import Settings
+from moshi_speaker.wake.choice import OFF
 
 FAREWELL_S = 1.0
 """Seconds for the broker to take the last messages."""
@@ -46,12 +51,17 @@ class Reporting:
         clock: Callable[[], float],
         emit: Callable[[Event], None],
         request: Callable[[Request], None],
+        wake_words: Sequence[str] = (OFF,),
     ) -> None:
-        """``emit`` and ``request`` are called in the event loop that runs ``start``."""
+        """``emit`` and ``request`` are called in the event loop that runs ``start``.
+
+        ``wake_words`` are those that the house may choose from.
+        """
         self._settings = settings
         self._clock = clock
         self._emit = emit
         self._request = request
+        self._wake_words = tuple(wake_words)
         self._broker: EmbeddedBroker | None = None
         self._link: Link | None = None
         self._payloads: Payloads | None = None
@@ -72,6 +82,7 @@ class Reporting:
         self._payloads = Payloads(self._link.topics, self._wall)
         for message in self._payloads.initial():
             self._link.publish(message)
+        self._link.publish(await self._discovery(self._link.topics))
         self._link.start()
 
     def report(self, report: Report) -> None:
@@ -98,6 +109,15 @@ class Reporting:
         broker, self._broker = self._broker, None
         if broker is not None:
             await broker.stop()
+
+    async def _discovery(self, topics: Topics) -> Message:
+        """What Home Assistant shall know of the device; to be told nothing, it forgets what it knew."""
+        discovery = self._settings.mqtt.discovery
+        if not discovery.enabled:
+            return withdrawal(topics, discovery.prefix)
+        hardware = await asyncio.to_thread(machine)
+        device = Device(self._settings.speaker.name, __version__, hardware, discovery.area, self._wake_words)
+        return announcement(topics, discovery.prefix, device)
 
     def _hear(self, command: Event | Request) -> None:
         if isinstance(command, Request):

@@ -40,6 +40,15 @@ def open_engine(settings: WakeSettings) -> WakeEngine:
     return engines[0] if len(engines) == 1 else SeveralEngines(engines)
 
 
+def bundled_words(settings: WakeSettings) -> tuple[str, ...]:
+    """Names of the words that need no file of the user's; none without a library that works."""
+    try:
+        engine = choose_engine(settings.engine, WakeWord(model="hey_jarvis"), sys.platform, _is_installed)
+        return _load(engine)[0]
+    except (MissingPartError, ImportError, OSError):
+        return ()
+
+
 def choose_engine(wanted: str, word: WakeWord, platform: str, installed: Installed) -> str:
     """The name of a word's engine, for a platform as in ``sys.platform``. Raises as ``open_engine`` does."""
     path = word.path
@@ -68,7 +77,7 @@ def choose_engine(wanted: str, word: WakeWord, platform: str, installed: Install
 
 def _open(engine: str, words: Sequence[WakeWord]) -> WakeEngine:
     try:
-        bundled, load = _load_pyopen() if engine == "pyopen_wakeword" else _load_openww()
+        bundled, load = _load(engine)
     except (ImportError, OSError) as error:
         reason = str(error).partition("\n")[0]
         raise MissingPartError(
@@ -98,6 +107,10 @@ def _install(engine: str) -> str:
 
 def _is_installed(package: str) -> bool:
     return find_spec(package) is not None
+
+
+def _load(engine: str) -> tuple[tuple[str, ...], Loader]:
+    return _load_pyopen() if engine == "pyopen_wakeword" else _load_openww()
 
 
 def _load_pyopen() -> tuple[tuple[str, ...], Loader]:
