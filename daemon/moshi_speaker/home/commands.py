@@ -1,6 +1,5 @@
 """What an MQTT command asks for. Commands are input from outside, and are checked like any."""
 
-import json
 import re
 
 from moshi_speaker.errors import BadCommand
@@ -8,49 +7,48 @@ from moshi_speaker.events import (
     Event,
     MuteRequested,
     Request,
-    SettingRequested,
     StartRequested,
     StopRequested,
-    Transaction,
     VolumeRequested,
+    WakeSensitivityRequested,
+    WakeWordRequested,
 )
-from moshi_speaker.home.topics import Topics
+from moshi_speaker.home.requests import parse_request
+from moshi_speaker.home.topics import REQUESTS, Topics
 
 MAX_BYTES = 1024
-"""Longest payload that is looked at, in bytes."""
+"""Longest payload on a ``/set`` topic that is looked at, in bytes."""
+MAX_OPTION = 255
+"""Longest name of an option, in characters: Home Assistant knows none that are longer."""
+MAX_SENSITIVITY = 0.99
+"""Above it the threshold would be nothing, and any sound a wake word."""
 
-MAX_TRANSACTION = 64
-"""Longest transaction that is given back, in characters or digits."""
-
-_PERCENT = re.compile(r"[0-9]{1,3}", re.ASCII)
-
-
-class BadRequest(BadCommand):
-    """A request that means nothing to us, and whoever asked shall hear of it."""
-
-    def __init__(self, what: str, *, where: str, remedy: str, transaction: Transaction = None) -> None:
-        """``transaction`` is that of the request, if it could be read."""
-        super().__init__(what, where=where, remedy=remedy)
-        self.transaction = transaction
+_PERCENT = re.compile(r"([0-9]{1,3})(\.0{1,20})?", re.ASCII)
+_FRACTION = re.compile(r"(0|1|0?\.[0-9]{1,20}|1\.0{1,20})", re.ASCII)
 
 
 def parse(topics: Topics, topic: str, payload: bytes, retained: bool) -> Event | Request | None:
-    """The event that a message on one of ``topics.commands`` asks for.
+    """What a message on one of ``topics.commands`` asks for.
 
     A retained one gives None: it was meant for another time. Raises BadCommand for anything else than
-    what the topic accepts, BadRequest if whoever sent it waits for an answer; the message does not repeat
-    the payload, which may be anything.
+    what the topic accepts, BadRequest if whoever sent it waits for an answer; the message repeats at most
+    a name from the payload, which may be anything.
     """
     if retained:
         return None
+    command = topic.removeprefix(f"{topics.root}/request/")
+    if command in REQUESTS:
+        return parse_request(topic, command, payload)
     if topic == topics.conversation_set:
         return _conversation(topic, _text(topic, payload))
     if topic == topics.mute_set:
         return _mute(topic, _text(topic, payload))
     if topic == topics.volume_set:
         return _volume(topic, _text(topic, payload))
-    if topic == topics.request("set"):
-        return _setting(topic, payload)
+    if topic == topics.wake_sensitivity_set:
+        return _sensitivity(topic, _text(topic, payload))
+    if topic == topics.wake_word_set:
+        return _wake_word(topic, _text(topic, payload))
     known = ", ".join(command.removeprefix(f"{topics.root}/") for command in topics.commands)
     raise BadCommand("no such command", where=topic, remedy=f"there are {known}")
 
@@ -87,41 +85,24 @@ def _mute(topic: str, text: str) -> Event:
 
 
 def _volume(topic: str, text: str) -> Event:
-    if _PERCENT.fullmatch(text) and int(text) <= 100:
-        return VolumeRequested(percent=int(text))
+    match = _PERCENT.fullmatch(text)
+    if match and int(match[1]) <= 100:
+        return VolumeRequested(percent=int(match[1]))
     raise BadCommand("command ignored", where=topic, remedy="a whole number from 0 to 100 is accepted")
 
 
-def _setting(topic: str, payload: bytes) -> Request:
-    try:
-        request = json.loads(_text(topic, payload))
-        json.dumps(request, ensure_ascii=False, allow_nan=False).encode()  # it may have to be given back
-    except BadCommand as error:
-        raise BadRequest(error.what, where=topic, remedy=error.remedy) from None
-    except (ValueError, RecursionError):
-        request = None
-    if not isinstance(request, dict):
-        raise BadRequest(
-            "this is no JSON object", where=topic, remedy='send {"name": "wake.threshold", "value": 0.6}'
-        )
-    transaction = _transaction(topic, request)
-    strangers = request.keys() - {"name", "value", "transaction"}
-    if strangers or not isinstance(request.get("name"), str) or "value" not in request:
-        raise BadRequest(
-            "request ignored",
-            where=topic,
-            remedy="name (text) and value are needed, transaction may be there, and nothing else",
-            transaction=transaction,
-        )
-    return SettingRequested(request["name"], request["value"], transaction)
+def _sensitivity(topic: str, text: str) -> Request:
+    if _FRACTION.fullmatch(text) and float(text) <= MAX_SENSITIVITY:
+        return WakeSensitivityRequested(float(text))
+    raise BadCommand(
+        "command ignored", where=topic, remedy=f"a number from 0 to {MAX_SENSITIVITY} is accepted"
+    )
 
 
-def _transaction(topic: str, request: dict[str, object]) -> Transaction:
-    transaction = request.get("transaction")
-    if transaction is None:
-        return None
-    fits = isinstance(transaction, str | int) and not isinstance(transaction, bool)
-    if not fits or len(str(transaction)) > MAX_TRANSACTION:
-        remedy = f"at most {MAX_TRANSACTION} characters of text or a whole number are accepted"
-        raise BadRequest("transaction ignored, and the request with it", where=topic, remedy=remedy)
-    return transaction if isinstance(transaction, str | int) else None
+def _wake_word(topic: str, text: str) -> Request:
+    """Which options there are, others know."""
+    if 0 < len(text) <= MAX_OPTION and text.isprintable():
+        return WakeWordRequested(text)
+    raise BadCommand(
+        "command ignored", where=topic, remedy=f"an option of 1 to {MAX_OPTION} characters is accepted"
+    )

@@ -7,14 +7,14 @@ import logging
 import threading
 from collections.abc import Callable
 
-from moshi_speaker.errors import BadCommand, ConfigError
+from moshi_speaker.errors import ConfigError
 from moshi_speaker.events import Event, Request
 from moshi_speaker.home import tls, trouble
 from moshi_speaker.home.backoff import Backoff
-from moshi_speaker.home.commands import BadRequest, parse
 from moshi_speaker.home.connection import MQTT_5, MQTT_311, Connection, Version
+from moshi_speaker.home.intake import Intake
 from moshi_speaker.home.outgoing import Outgoing
-from moshi_speaker.home.payloads import OFFLINE, ONLINE, Message, answer
+from moshi_speaker.home.payloads import OFFLINE, ONLINE, Message
 from moshi_speaker.home.topics import Topics
 from moshi_speaker.home.trouble import Trouble
 from moshi_speaker.settings import MqttSettings
@@ -64,7 +64,6 @@ class Link:
         self._settings = settings
         self._client_id = settings.client_id or f"moshi-speaker-{device_id}"
         self._tls = tls.context(settings.tls) if settings.tls.enabled else None
-        self._on_command = on_command
         self._clock = clock
         self._backoff = backoff or Backoff(FIRST_DELAY_S, LONGEST_DELAY_S)
         self._changed = threading.Condition()
@@ -75,6 +74,7 @@ class Link:
         self._insisting = False
         self._abandoned = False
         self._all_said = False
+        self._intake = Intake(self.topics, on_command, self.publish, self._tell_bad, clock)
         self._told: dict[str, str] = {}
         self._told_dropped = 0
         self._bad_commands = 0
@@ -109,6 +109,7 @@ class Link:
         If the time was not enough, the broker sends our last will, which says the same. Without a link
         it ends at once, or, to ``insist``, tries to get one for as long as it may take.
         """
+        self._intake.close()
         with self._changed:
             self._closing = True
             self._insisting = insist
@@ -165,7 +166,7 @@ class Link:
             context=self._tls,
             will=self._availability(OFFLINE),
             changed=self._changed,
-            hear=self._hear,
+            hear=self._intake.hear,
             complain=self._tell,
         )
 
@@ -214,17 +215,6 @@ class Link:
                     return None
                 self._changed.wait()
         return None
-
-    def _hear(self, topic: str, payload: bytes, retained: bool) -> None:
-        try:
-            event = parse(self.topics, topic, payload, retained)
-        except BadCommand as error:
-            self._tell_bad(str(error))
-            if isinstance(error, BadRequest):
-                self.publish(answer(self.topics, "set", None, str(error), error.transaction))
-            return
-        if event is not None:
-            self._on_command(event)
 
     def _tell(self, subject: str, line: str, kind: str | None = None) -> None:
         """Log a line unless it (or its kind) was the last one about this subject."""
