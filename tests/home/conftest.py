@@ -2,7 +2,6 @@
 
 import logging
 import queue
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from moshi_speaker.events import Event, Request
 from moshi_speaker.home.backoff import Backoff
 from moshi_speaker.home.link import Link
 from moshi_speaker.settings import MqttSettings
+from tests.certificates import Authority
 
 PATIENCE_S = 10.0
 Commands = queue.Queue[Event | Request]
@@ -146,25 +146,10 @@ class Certificates:
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     """An authority of our own, a broker's certificate for 127.0.0.1, and a client's."""
-    folder = tmp_path_factory.mktemp("certificates")
-    made = Certificates(*(folder / name for name in ("ca.pem", "s.pem", "s.key", "c.pem", "c.key")))
-    ca_key = folder / "ca.key"
-    new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
-    _openssl("req", "-x509", *new_key, "-subj", "/CN=test ca", "-keyout", ca_key, "-out", made.ca)
-    issuer: list[str | Path] = ["-CA", made.ca, "-CAkey", ca_key, "-CAcreateserial", "-days", "2"]
-    for cert, key, name in (
-        (made.server_cert, made.server_key, "127.0.0.1"),
-        (made.client_cert, made.client_key, "speaker"),
-    ):
-        request, extension = folder / f"{name}.csr", folder / f"{name}.ext"
-        extension.write_text("subjectAltName=IP:127.0.0.1\n")
-        _openssl("req", *new_key[:-2], "-subj", f"/CN={name}", "-keyout", key, "-out", request)
-        _openssl("x509", "-req", "-in", request, *issuer, "-extfile", extension, "-out", cert)
-    return made
-
-
-def _openssl(*arguments: str | Path) -> None:
-    subprocess.run(["openssl", *arguments], check=True, capture_output=True)
+    authority = Authority(tmp_path_factory.mktemp("certificates"))
+    server = authority.issue("broker", "IP:127.0.0.1")
+    client = authority.issue("speaker", "DNS:speaker")
+    return Certificates(authority.certificate, server.certificate, server.key, client.certificate, client.key)
 
 
 @pytest.fixture

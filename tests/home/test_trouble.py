@@ -31,7 +31,7 @@ def test_a_failed_connection_has_a_line_with_a_remedy(
     error: OSError | UnicodeError, kind: str, what: str, remedy: str
 ) -> None:
     if isinstance(error, ssl.SSLCertVerificationError):
-        error.verify_message = "self-signed certificate"
+        error.verify_code, error.verify_message = 18, "self-signed certificate"
     found = trouble.unreachable(error, AT)
     assert found.kind == kind
     assert found.line.startswith(f"MQTT broker {AT}: ")

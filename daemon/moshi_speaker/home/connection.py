@@ -6,7 +6,6 @@ old meanwhile after the current ones.
 """
 
 import socket
-import ssl
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -18,6 +17,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from moshi_speaker.home import trouble
 from moshi_speaker.home.payloads import Message
+from moshi_speaker.home.tls import Context
 from moshi_speaker.home.trouble import Trouble
 from moshi_speaker.settings import MqttSettings
 
@@ -45,7 +45,7 @@ class Connection:
         client_id: str,
         version: Version,
         *,
-        context: ssl.SSLContext | None,
+        context: Context | None,
         will: Message | None,
         changed: threading.Condition,
         hear: Hear,
@@ -57,6 +57,7 @@ class Connection:
         self._keepalive_s = settings.keepalive_s
         self._version = version
         self._changed = changed
+        self._context = context
         self._hear = hear
         self._complain = complain
         self._answered_early: set[int] = set()
@@ -84,6 +85,8 @@ class Connection:
 
     def open(self) -> Trouble | None:
         """Connect and send the first packet; the broker's answer comes later. Why it failed, or None."""
+        if self._context is not None:
+            self._context.alert = None
         try:
             self._client.connect(self._host, self._port, self._keepalive_s)
         except (OSError, UnicodeError) as error:
@@ -133,7 +136,7 @@ class Connection:
             self._changed.wait_for(lambda: self.ended is not None, GOODBYE_S)
 
     def _make_client(
-        self, settings: MqttSettings, client_id: str, context: ssl.SSLContext | None, will: Message | None
+        self, settings: MqttSettings, client_id: str, context: Context | None, will: Message | None
     ) -> Client:
         client = Client(
             CallbackAPIVersion.VERSION2, client_id, protocol=self._version, reconnect_on_failure=False
@@ -168,7 +171,10 @@ class Connection:
             if self.ended is None and self.greeted:
                 self.ended = trouble.lost(str(code), self.address)
             elif self.ended is None:
-                self.ended = trouble.unanswered(self.address)
+                alert = None if self._context is None else self._context.alert
+                self.ended = (
+                    trouble.unreachable(alert, self.address) if alert else trouble.unanswered(self.address)
+                )
             self._changed.notify_all()
 
     def _on_publish(self, client: Client, data: object, mid: int, code: ReasonCode, _: object) -> None:

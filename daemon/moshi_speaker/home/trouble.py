@@ -4,6 +4,8 @@ import socket
 import ssl
 from dataclasses import dataclass
 
+from moshi_speaker.home import handshake
+
 UNSUPPORTED_VERSION = 132
 _SILENT = "closed or silent at the first word, as if no MQTT broker were there"
 _REFUSALS = {
@@ -31,12 +33,9 @@ class Trouble:
 def unreachable(error: OSError | UnicodeError, address: str) -> Trouble:
     """Why no connection could be opened to ``address`` (host:port)."""
     match error:
-        case ssl.SSLCertVerificationError():
-            what = f"certificate not accepted: {error.verify_message}"
-            return _trouble("certificate", address, what, "check mqtt.tls.ca_cert and the name in mqtt.host")
         case ssl.SSLError():
-            what = f"no TLS there ({getattr(error, 'reason', None) or 'handshake failed'})"
-            return _trouble("tls", address, what, "check mqtt.port and mqtt.tls")
+            kind, what, remedy = handshake.explain(error)
+            return _trouble(kind, address, what, remedy)
         case socket.gaierror() | UnicodeError():
             return _trouble("unreachable", address, "the host is not known", "check mqtt.host")
         case TimeoutError():
