@@ -4,6 +4,7 @@ import queue
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import pytest
 
@@ -80,6 +81,24 @@ async def test_it_listens_on_the_loopback_interface_only(broker: EmbeddedBroker)
         other.bind(("127.0.0.2", broker.port))
     with socket.socket() as same, pytest.raises(OSError, match="in use"):
         same.bind(("127.0.0.1", broker.port))
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="only Linux shows who listens where")
+async def test_the_system_knows_of_no_other_address(broker: EmbeddedBroker) -> None:
+    assert listening(broker.port) == {"0100007F"}  # 127.0.0.1 in the order of a small machine
+    with socket.create_server(("0.0.0.0", 0)) as everywhere, socket.socket(socket.AF_INET6) as six:
+        assert listening(everywhere.getsockname()[1]) == {"00000000"}  # so the look is not blind
+        six.bind(("::", 0))
+        six.listen()
+        assert listening(six.getsockname()[1]) == {"0" * 32}
+
+
+def listening(port: int) -> set[str]:
+    """The addresses, in hexadecimal, at which somebody listens on this port."""
+    tables = (Path(f"/proc/net/{name}").read_text().splitlines()[1:] for name in ("tcp", "tcp6"))
+    sockets = [line.split()[1:4] for table in tables for line in table]
+    places = [local.split(":") for local, _, state in sockets if state == "0A"]  # TCP_LISTEN
+    return {address for address, number in places if int(number, 16) == port}
 
 
 async def test_a_port_in_use_is_named_with_the_way_out(caplog: pytest.LogCaptureFixture) -> None:

@@ -26,6 +26,7 @@ from moshi_speaker.events import (
 )
 from moshi_speaker.home.broker import EmbeddedBroker
 from moshi_speaker.home.discovery import Device, announcement, withdrawal
+from moshi_speaker.home.exposure import in_the_clear
 from moshi_speaker.home.identity import device_id
 from moshi_speaker.home.link import Link
 from moshi_speaker.home.machine import machine
@@ -71,6 +72,8 @@ class Reporting:
         mqtt = self._settings.mqtt
         if not mqtt.enabled:
             return
+        if line := in_the_clear(mqtt):
+            log.warning("%s", line)
         name = device_id(self._settings.speaker.id, self._settings.speaker.state_dir)
         if mqtt.host is None:
             self._broker = EmbeddedBroker(mqtt.port)
