@@ -40,8 +40,17 @@ class Speaker:
 class Room:
     """Where speakers run, one after the other, and somebody speaks to them."""
 
-    def __init__(self, folder: Path, card: SoundCard, port: int, model: Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        card: SoundCard,
+        port: int,
+        model: Path,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """``environment`` is added to what a speaker finds there."""
         self.folder = folder
+        self._environment = {**card.environment, **(environment or {})}
         self.card = card
         self._port = port
         self._model = model
@@ -60,7 +69,7 @@ class Room:
         path.write_text(yaml.safe_dump(self._config(name, sections)))
         with (
             Witness(self._port, name) as witness,
-            Program("run", "--config", path, home=self.folder, environment=self.card.environment) as program,
+            Program("run", "--config", path, home=self.folder, environment=self._environment) as program,
         ):
             yield Speaker(program, witness)
 
