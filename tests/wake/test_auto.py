@@ -9,7 +9,7 @@ import pytest
 from moshi_speaker.errors import ConfigError, MissingPartError, SpeakerError
 from moshi_speaker.settings import WakeSettings, WakeWord
 from moshi_speaker.wake import auto
-from moshi_speaker.wake.auto import choose_engine, open_engine
+from moshi_speaker.wake.auto import bundled_words, choose_engine, open_engine
 from moshi_speaker.wake.detector import CHUNK_SAMPLES, WakeChunk
 
 BOTH = {"openwakeword", "pyopen_wakeword"}
@@ -158,3 +158,22 @@ def test_words_of_two_libraries_are_heard_side_by_side(
     engine.reset()
     engine.close()
     assert [part.calls for part in made] == [["reset", "close"]] * 2
+
+
+def test_the_bundled_words_are_those_of_the_engine_that_would_be_taken() -> None:
+    names = bundled_words(wake("./mine.tflite"))
+    assert "hey_jarvis" in names and "alexa" in names
+    assert open_engine(wake(names[-1])).words == (names[-1],)
+
+
+def test_without_an_engine_there_are_no_bundled_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auto, "_is_installed", lambda package: False)
+    assert bundled_words(wake("hey_jarvis")) == ()
+
+
+def test_a_library_that_does_not_load_has_no_bundled_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> tuple[tuple[str, ...], auto.Loader]:
+        raise ImportError("libtensorflowlite_c.so: no such file")
+
+    monkeypatch.setattr(auto, "_load_pyopen", broken)
+    assert bundled_words(wake("hey_jarvis", engine="pyopen_wakeword")) == ()
