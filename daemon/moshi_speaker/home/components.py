@@ -7,6 +7,7 @@ A key is for life: Home Assistant knows an entity by it and by its platform. Wha
 from collections.abc import Sequence
 
 from moshi_speaker.events import Json, Side, State
+from moshi_speaker.home.commands import MAX_SENSITIVITY
 from moshi_speaker.home.topics import Topics
 
 Component = dict[str, Json]
@@ -168,7 +169,7 @@ def _wake_controls(topics: Topics, wake_words: Sequence[str]) -> dict[str, Compo
             "state_topic": topics.wake_sensitivity,
             "command_topic": topics.wake_sensitivity_set,
             "min": 0,
-            "max": 1,
+            "max": MAX_SENSITIVITY,
             "step": 0.01,
             "mode": "slider",
             "entity_category": "config",

@@ -1,6 +1,7 @@
 """What the settings ask of those who judge sound, and which of them may change while the speaker runs."""
 
 from moshi_speaker.audio.speech import SpeechBounds, VoiceBounds
+from moshi_speaker.home.commands import MAX_SENSITIVITY
 from moshi_speaker.settings import Settings, WakeSettings
 from moshi_speaker.wake.policy import WakePolicy
 
@@ -23,8 +24,6 @@ MICROPHONE = ("audio.noise_suppression_db", "audio.gain_control", "echo.duck_db"
 VOICE = ("conversation.moshi_pad_s", "conversation.moshi_breath_dbfs")
 WAKE = ("wake.threshold", "wake.patience", "wake.refractory_s", "wake.guarded_threshold")
 STOP = ("conversation.stop_threshold", "wake.patience", "wake.guarded_threshold")
-MOST_SENSITIVE = 0.99
-"""Sensitivity of the wake words at most."""
 _DIGITS = 4
 
 
@@ -52,10 +51,10 @@ def stop_policy(settings: Settings) -> WakePolicy:
 
 
 def sensitivity(wake: WakeSettings) -> float:
-    """How sensitive the wake words are, 0 to 1: the opposite of their threshold."""
-    return round(1 - wake.threshold, _DIGITS)
+    """How sensitive the wake words are, 0 to 0.99: the opposite of their threshold."""
+    return min(round(1 - wake.threshold, _DIGITS), MAX_SENSITIVITY)
 
 
 def threshold(sensitivity: float) -> float:
-    """The threshold that is so sensitive; one of 0, at which all would be a wake word, is none."""
-    return round(1 - min(sensitivity, MOST_SENSITIVE), _DIGITS)
+    """The threshold that is so sensitive."""
+    return round(1 - sensitivity, _DIGITS)
