@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -39,3 +40,9 @@ def test_a_state_dir_that_is_a_file_is_named(tmp_path: Path) -> None:
 def test_a_state_dir_that_cannot_be_made_is_named() -> None:
     with pytest.raises(ConfigError, match=r"/proc/nowhere/id: .*cannot be written"):
         device_id(None, Path("/proc/nowhere"))
+
+
+def test_a_fifo_in_its_place_is_no_id_and_nobody_waits_for_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "id")
+    with pytest.raises(ConfigError, match=r"the speaker's id cannot be read \(a FIFO, not a file\)"):
+        device_id(None, tmp_path)

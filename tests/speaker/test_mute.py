@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import threading
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from moshi_speaker.audio.frames import FRAME_SAMPLES, FRAME_SECONDS, Samples
 from moshi_speaker.audio.mixer import FADE_SAMPLES
 from moshi_speaker.errors import DeviceError
 from moshi_speaker.settings import Settings
-from moshi_speaker.speaker.memory import FILE
+from moshi_speaker.speaker.memory import FILE, Memory
+from tests.speaker.fakes import PATIENCE_S
 from tests.speaker.stage import Stage, on_stage
 from tests.speaker.test_hard_stop import until_moshi_speaks
 from tests.speaker.test_talk import MakeSettings, loud
@@ -82,7 +84,38 @@ async def test_a_mute_silences_the_loudspeaker_before_a_slow_disk_keeps_it(
         played: list[Samples] = []
         monkeypatch.setattr(os, "fsync", lambda _: played.append(stage.device.pull(0.02)))
         stage.speaker.emit(ev.MuteRequested(True))
+        await witness.until("mute", "ON")
         assert np.abs(played[0][FADE_SAMPLES:]).max() < 0.1
+
+
+async def test_the_house_hears_of_a_mute_when_it_is_on_the_disk_and_nobody_waits_for_that(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = threading.Event()
+    monkeypatch.setattr(os, "fsync", lambda _: disk.wait(PATIENCE_S))
+    async with Witness(settings) as witness, on_stage(settings) as stage:
+        await witness.until("state", "idle")
+        stage.speaker.emit(ev.MuteRequested(True))
+        await stage.news.until(lambda: not stage.device.capturing)
+        heard = await witness.until("state", "muted")
+        assert ("mute", "ON") not in heard
+        stage.speaker.emit(ev.VolumeRequested(35))
+        heard = await witness.until("volume", "35")
+        assert ("mute", "ON") not in heard
+        disk.set()
+        await witness.until("mute", "ON")
+        assert Memory(settings.speaker.state_dir).muted
+
+
+async def test_the_last_of_many_mutes_is_what_holds(settings: Settings) -> None:
+    async with Witness(settings) as witness, on_stage(settings) as stage:
+        await witness.until("state", "idle")
+        for number in range(51):
+            stage.speaker.emit(ev.MuteRequested(number % 2 == 0))
+        await witness.until("mute", "ON")
+        await asyncio.gather(*stage.speaker._body.keeping.writing)
+        assert Memory(settings.speaker.state_dir).muted
+    assert Memory(settings.speaker.state_dir).muted
 
 
 async def test_mute_and_unmute_have_their_own_sounds(make_settings: MakeSettings) -> None:
@@ -122,7 +155,7 @@ async def test_a_mute_that_cannot_be_kept_holds_until_the_end(
         await stage.news.until(lambda: stage.device.capturing is False)
     told = [message for message in caplog.messages if FILE in message]
     assert len(told) == 2
-    assert "cannot be read" in told[0] and "cannot be written" in told[1]
+    assert "a folder" in told[0] and "cannot be written" in told[1]
 
 
 async def test_the_volume_survives_the_restart(settings: Settings) -> None:

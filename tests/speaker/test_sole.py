@@ -1,11 +1,12 @@
 """Two speakers and one folder."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from moshi_speaker.errors import MissingPartError
-from moshi_speaker.speaker.sole import sole_user
+from moshi_speaker.speaker.sole import FILE, sole_user
 
 
 def test_a_second_speaker_is_kept_out_in_one_line_until_the_first_has_ended(tmp_path: Path) -> None:
@@ -25,4 +26,10 @@ def test_a_folder_that_cannot_be_used_stops_nobody(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("")
     with sole_user(file), sole_user(file):
+        pass
+
+
+def test_a_fifo_in_place_of_the_lock_keeps_nobody_out_and_nobody_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / FILE)
+    with sole_user(tmp_path), sole_user(tmp_path):
         pass

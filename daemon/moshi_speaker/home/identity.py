@@ -5,6 +5,7 @@ import secrets
 import tempfile
 from pathlib import Path
 
+from moshi_speaker.configfile import files
 from moshi_speaker.errors import ConfigError
 
 ID_FILE = "id"
@@ -20,11 +21,13 @@ def device_id(configured: str | None, state_dir: Path) -> str:
         return configured
     path = state_dir.expanduser() / ID_FILE
     try:
-        text = path.read_text(encoding="ascii", errors="replace").strip()
-    except FileNotFoundError:
-        return _create(path)
-    except OSError as error:
-        raise _unusable(path, f"cannot be read ({error.strerror})") from error
+        text = files.read(path)[0].decode("ascii", errors="replace").strip()
+    except ConfigError as error:
+        cause = error.__cause__
+        if isinstance(cause, FileNotFoundError):
+            return _create(path)
+        reason = cause.strerror if isinstance(cause, OSError) else error.what
+        raise _unusable(path, f"cannot be read ({reason})") from error
     if not _ID.fullmatch(text):
         raise ConfigError(
             "this is no speaker id", where=str(path), remedy="delete the file, or set speaker.id"

@@ -18,6 +18,7 @@ from moshi_speaker.speaker import bounds, tuning
 from moshi_speaker.speaker.ears import Ears
 from moshi_speaker.speaker.figures import Figures
 from moshi_speaker.speaker.heartbeat import Miss, Signs
+from moshi_speaker.speaker.keeping import Keeping
 from moshi_speaker.speaker.live import LiveSettings
 from moshi_speaker.speaker.memory import Memory
 from moshi_speaker.speaker.microphone import Microphone
@@ -77,6 +78,7 @@ class Body:
         self.wake_words = choices(settings.wake, bundled_words(settings.wake))
         self.memory = memory
         self.tasks = Tasks(owner.fail)
+        self.keeping = Keeping(memory, self.tasks)
         self.reporting = Reporting(settings, clock, owner.emit, owner.request, tuple(self.wake_words))
         self.vitals = Vitals(self.reporting.publish, clock())
         self.signs = Signs(clock)
@@ -163,9 +165,11 @@ class Body:
         await self.tasks.finish(
             self.tasks.spawn(self.voice.close(), "the engine"),
             self.tasks.spawn(self.sound.stop(), "the sound device"),
+            *self.keeping.writing,
             timeout_s=CLOSE_S,
         )
         await asyncio.to_thread(self.ears.stop)  # it waits for a thread, and that may hang
         await self.microphone.keep()
+        self.keeping.stop()
         self.vitals.stop()
         await self.reporting.stop(failed=failed(), spent_s=self._clock() - began)

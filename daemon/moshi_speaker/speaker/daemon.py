@@ -6,6 +6,7 @@ import os
 import secrets
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from moshi_speaker import events as ev
@@ -230,13 +231,14 @@ class Speaker:
             case ev.SetVolume(percent):
                 body.mixer.volume = percent
                 body.memory.keep_volume(percent, self._settings.audio.volume)
+                body.keeping.soon()
             case ev.PlayEarcon(kind, pause_s):
                 audio = body.live.settings.audio
                 if audio.earcons and (audio.wake_earcon or kind is not ev.Earcon.WAKE):
                     body.mixer.play(preceded(earcon(kind), pause_s))
             case ev.ReportMute(on):
                 body.memory.keep_muted(on)  # what the house is told holds after a power cut too
-                body.reporting.report(effect)
+                body.keeping.then(partial(body.reporting.report, effect))
             case ev.GiveUp(message):
                 self._give_up(message)
             case ev.ReportProblem() if self._failure is not None:

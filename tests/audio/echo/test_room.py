@@ -1,5 +1,6 @@
 import io
 import logging
+import os
 import zipfile
 from pathlib import Path
 
@@ -156,6 +157,19 @@ def test_no_file_is_so_broken_that_it_does_harm(tmp_path: Path, caplog: pytest.L
         assert load(tmp_path, DEVICES) is None
         assert len(caplog.records) == 1
         assert "\n" not in caplog.records[0].getMessage()
+
+
+def test_a_fifo_in_its_place_is_no_room_and_nobody_waits_for_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    os.mkfifo(tmp_path / FILE)
+    assert load(tmp_path, DEVICES) is None
+    writer = os.open(tmp_path / FILE, os.O_RDWR)  # somebody has it open, and writes nothing
+    try:
+        assert load(tmp_path, DEVICES) is None
+    finally:
+        os.close(writer)
+    assert [record.levelno for record in caplog.records] == [logging.WARNING] * 2
 
 
 def test_a_folder_that_cannot_be_written_is_the_callers_to_tell_of(tmp_path: Path) -> None:

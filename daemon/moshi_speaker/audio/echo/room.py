@@ -1,6 +1,7 @@
 """What is known of a room, kept over restarts."""
 
 import logging
+import os
 import tempfile
 import zipfile
 import zlib
@@ -75,7 +76,7 @@ def save(room: Room, folder: Path, devices: str) -> None:
 def load(folder: Path, devices: str) -> Room | None:
     """The room that was kept for these devices; None if there is none that can be used."""
     try:
-        with (folder / FILE).open("rb") as file, np.load(file, allow_pickle=False) as kept:
+        with open(folder / FILE, "rb", opener=_at_once) as file, np.load(file, allow_pickle=False) as kept:
             if int(kept["form"]) != _FORM or str(kept["devices"]) != devices:
                 return None
             return _room(kept["response"], kept["variance"], kept["numbers"])
@@ -84,6 +85,11 @@ def load(folder: Path, devices: str) -> Room | None:
     except _BROKEN as error:
         log.warning("%s: the remembered room is not readable (%s); it is learnt anew", folder / FILE, error)
         return None
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Open it without waiting, even if it is a FIFO into which nobody writes."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _room(response: NDArray[Any], variance: NDArray[Any], numbers: NDArray[Any]) -> Room:
