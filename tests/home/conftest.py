@@ -15,6 +15,7 @@ from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from moshi_speaker.events import Event, Request
+from moshi_speaker.home.backlog import Backlog
 from moshi_speaker.home.backoff import Backoff
 from moshi_speaker.home.link import Link
 from moshi_speaker.settings import MqttSettings
@@ -163,9 +164,9 @@ def open_link(commands: Commands) -> Iterator[OpenLink]:
     """Starts links to a port, with further MQTT settings."""
     opened: list[Link] = []
 
-    def open_one(port: int, **settings: Any) -> Link:  # noqa: ANN401 (any setting)
+    def open_one(port: int, *, backlog: Backlog | None = None, **settings: Any) -> Link:  # noqa: ANN401
         mqtt = MqttSettings.model_validate({"host": "127.0.0.1", "port": port, **settings})
-        link = Link(mqtt, "kitchen", commands.put, time.monotonic, Backoff(0.05, 0.2))
+        link = Link(mqtt, "kitchen", commands.put, time.monotonic, Backoff(0.05, 0.2), backlog=backlog)
         opened.append(link)
         link.start()
         return link

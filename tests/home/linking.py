@@ -1,6 +1,7 @@
 """What the tests of the link share."""
 
 import queue
+import re
 from collections.abc import Callable
 
 from moshi_speaker.home.payloads import Message
@@ -24,3 +25,8 @@ def heard(number: int) -> Message:
 
 def payloads(watcher: Watcher, topic: str, payload: str) -> list[str]:
     return [seen.payload for seen in watcher.until(topic, payload)]
+
+
+def received(broker: Mosquitto) -> list[str]:
+    """Topics of what the broker got from speakers, in order."""
+    return re.findall(r"Received PUBLISH from moshi-speaker-\S+ \(d\d, q\d, r\d, m\d+, '([^']+)'", broker.log)

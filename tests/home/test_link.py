@@ -8,7 +8,8 @@ import pytest
 
 from moshi_speaker.events import MuteRequested, StartRequested, StopRequested
 from moshi_speaker.home.backoff import Backoff
-from moshi_speaker.home.link import MAX_IN_FLIGHT, Link
+from moshi_speaker.home.delivery import MAX_IN_FLIGHT
+from moshi_speaker.home.link import Link
 from moshi_speaker.settings import MqttSettings
 from tests.home.conftest import PATIENCE_S, Commands, OpenLink
 from tests.home.linking import TOPICS, Log, Watch, heard, payloads, state

@@ -1,36 +1,104 @@
-"""Events that wait for the broker, kept in memory."""
+"""Events that wait for the broker: one by one out of whatever keeps them, and a place in memory."""
 
+import json
+import threading
 from collections import deque
 from collections.abc import Sequence
 
 from moshi_speaker.events.backlog import Backlog, WaitingEvent
+from moshi_speaker.home.payloads import Message
 
-__all__ = ["Backlog", "MemoryBacklog", "WaitingEvent"]
+__all__ = ["Backlog", "Feed", "MemoryBacklog", "WaitingEvent", "message"]
+
+LATE_S = 10.0
+"""Seconds after which an event that is sent says of itself that it is late."""
+
+
+def message(event: WaitingEvent, now: float) -> Message:
+    """What is sent of an event at ``now``, in seconds since 1970."""
+    payload = event.payload
+    if now - event.happened_at > LATE_S:
+        fields = {**json.loads(payload), "late": True}
+        payload = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+    return Message(event.topic, payload, qos=1, retain=event.retain)
 
 
 class MemoryBacklog:
-    """Keeps them as long as the process lives. Its owner locks, or uses it from one thread alone."""
+    """Keeps them as long as the process lives."""
 
     def __init__(self, max_events: int) -> None:
         """Beyond ``max_events``, at least 1, the oldest is dropped and counted."""
         self._max_events = max_events
-        self._waiting: deque[WaitingEvent] = deque()
-        self.dropped = 0
+        self._lock = threading.Lock()
+        self._waiting: dict[int, WaitingEvent] = {}
+        self._dropped = 0
 
     def put(self, event: WaitingEvent) -> None:
         """Append an event, whose number is higher than those before."""
-        self._waiting.append(event)
-        if len(self._waiting) > self._max_events:
-            self._waiting.popleft()
-            self.dropped += 1
+        with self._lock:
+            self._waiting[event.number] = event
+            if len(self._waiting) > self._max_events:
+                del self._waiting[next(iter(self._waiting))]
+                self._dropped += 1
 
     def after(self, number: int, limit: int) -> Sequence[WaitingEvent]:
         """As the protocol has it."""
-        return [event for event in self._waiting if event.number > number][:limit]
+        with self._lock:
+            return [event for event in self._waiting.values() if event.number > number][:limit]
 
     def confirm(self, number: int) -> None:
         """As the protocol has it."""
-        self._waiting = deque(event for event in self._waiting if event.number != number)
+        with self._lock:
+            self._waiting.pop(number, None)
+
+    @property
+    def dropped(self) -> int:
+        """As the protocol has it."""
+        return self._dropped
 
     def __len__(self) -> int:
         return len(self._waiting)
+
+
+class Feed:
+    """The events of a backlog one by one, and again from the oldest one at each new connection.
+
+    Used by the link's thread; only what says so may be called from others.
+    """
+
+    def __init__(self, backlog: Backlog, batch: int) -> None:
+        """``batch`` events are looked at together."""
+        self._backlog = backlog
+        self._limit = batch
+        self._batch: deque[WaitingEvent] = deque()
+        self._cursor = 0
+        self._news = True
+
+    def notify(self) -> None:
+        """There may be something new. From any thread."""
+        self._news = True
+
+    @property
+    def may_have_more(self) -> bool:
+        """Whether to ask for the next one is worth the while."""
+        return bool(self._batch) or self._news
+
+    def rewind(self) -> None:
+        """Begin again with the oldest one that was not confirmed."""
+        self._batch.clear()
+        self._cursor = 0
+        self._news = True
+
+    def next(self) -> WaitingEvent | None:
+        """The next event, or None if there is no more for now. May take a moment."""
+        if not self._batch:
+            self._news = False
+            found = self._backlog.after(self._cursor, self._limit)
+            self._batch.extend(found)
+            if len(found) == self._limit:
+                self._news = True
+        if not self._batch:
+            return None
+        event = self._batch.popleft()
+        self._cursor = event.number
+        return event

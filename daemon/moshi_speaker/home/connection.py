@@ -9,9 +9,12 @@ import socket
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 
-from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.client import Client, DisconnectFlags, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
@@ -29,11 +32,45 @@ CONNECT_S = 5.0
 """Seconds for a connection to open."""
 GOODBYE_S = 1.0
 """Seconds for a closed connection to end."""
+MAX_PACKET_BYTES = 65_536
+"""Longest packet that an MQTT 5 broker may send us."""
+MAX_RECEIVED = 20
+"""Messages that an MQTT 5 broker may send us before we have answered the first."""
+FRAME_BYTES = 16
+"""What surrounds topic and payload of a message, at most."""
 
 Hear = Callable[[str, bytes, bool], None]
 """Takes topic, payload and retain flag of a message."""
 Complain = Callable[[str, str], None]
 """Takes a subject and a line for the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A message on its way."""
+
+    message: Message
+    number: int | None = None
+    """Of the event in the backlog; None for what is not from there."""
+    sent_at: float = 0.0
+    """Seconds of the clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The broker does not take a message."""
+
+    reason: str
+    for_good: bool
+    """It would be the same the next time."""
+
+
+Answered = Callable[[Parcel, Refusal | None], None]
+"""Takes what the broker has, or refuses."""
+
+_ALLOW = "allow this speaker to at the broker"
+_PASSING = {128, 131, 145, 151}
+"""Reasons that may be gone soon: unspecified, the broker's own, identifier in use, quota exceeded."""
 
 
 class Connection:
@@ -50,18 +87,24 @@ class Connection:
         changed: threading.Condition,
         hear: Hear,
         complain: Complain,
+        answered: Answered = lambda parcel, refusal: None,
     ) -> None:
-        """``changed`` is notified at each change; ``hear`` and ``complain`` are called from paho's thread."""
+        """``changed`` is notified at each change; ``hear``, ``complain`` and ``answered`` are called from
+        other threads, without its lock."""
         self._host = settings.host or ""
         self._port = settings.port or (8883 if context else 1883)
         self._keepalive_s = settings.keepalive_s
+        self._client_id = client_id
         self._version = version
         self._changed = changed
         self._context = context
         self._hear = hear
         self._complain = complain
-        self._answered_early: set[int] = set()
-        self._in_flight: dict[int, Message] = {}
+        self._answered = answered
+        self._answered_early: dict[int, ReasonCode] = {}
+        self._in_flight: dict[int, Parcel] = {}
+        self._asked: dict[int, list[str]] = {}
+        self._limits: Properties | None = None
         self.greeted = False
         """The broker has let us in."""
         self.ended: Trouble | None = None
@@ -79,37 +122,63 @@ class Connection:
         return "5" if self._version == MQTT_5 else "3.1.1"
 
     @property
-    def unanswered(self) -> list[Message]:
+    def unanswered(self) -> list[Parcel]:
         """Messages that were sent but not yet acknowledged, oldest first."""
         return list(self._in_flight.values())
+
+    @property
+    def window(self) -> int:
+        """How many messages the broker lets wait for its answer; many, if it does not say."""
+        return int(getattr(self._limits, "ReceiveMaximum", 65_535))
 
     def open(self) -> Trouble | None:
         """Connect and send the first packet; the broker's answer comes later. Why it failed, or None."""
         if self._context is not None:
             self._context.alert = None
+        properties = None
+        if self._version == MQTT_5:
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # paho's
+            properties.MaximumPacketSize = MAX_PACKET_BYTES
+            properties.ReceiveMaximum = MAX_RECEIVED
         try:
-            self._client.connect(self._host, self._port, self._keepalive_s)
+            self._client.connect(self._host, self._port, self._keepalive_s, properties=properties)
         except (OSError, UnicodeError) as error:
             return trouble.unreachable(error, self.address)
         self._client.loop_start()
         return None
 
-    def subscribe(self, topics: Iterable[str]) -> None:
-        """Ask for what comes on these topics; MQTT 3.1.1 also sends what is retained there."""
-        if self._version == MQTT_5:
-            options = SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
-            self._client.subscribe([(topic, options) for topic in topics])
-        else:
-            self._client.subscribe([(topic, 1) for topic in topics])
+    def subscribe(self, topics: Iterable[str], *, without_own: bool = False) -> None:
+        """Ask for what comes on these topics; MQTT 3.1.1 also sends what is retained there.
 
-    def send(self, message: Message) -> None:
-        """Send a message; it counts as unanswered until the broker acknowledged it."""
-        mid = self._client.publish(message.topic, message.payload, message.qos, message.retain).mid
+        ``without_own``: not for what we publish there ourselves; MQTT 3.1.1 sends that too.
+        """
+        topics = list(topics)
+        options = SubscribeOptions(
+            qos=1, noLocal=without_own, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND
+        )
         with self._changed:
-            if mid in self._answered_early:
-                self._answered_early.remove(mid)
+            if self._version == MQTT_5:
+                _, mid = self._client.subscribe([(topic, options) for topic in topics])
             else:
-                self._in_flight[mid] = message
+                _, mid = self._client.subscribe([(topic, 1) for topic in topics])
+            if mid is not None:
+                self._asked[mid] = topics
+
+    def send(self, parcel: Parcel) -> None:
+        """Send a message; it counts as unanswered until the broker acknowledged it."""
+        message = parcel.message
+        if (size := _size(message)) > (limit := getattr(self._limits, "MaximumPacketSize", size)):
+            self._answered(parcel, Refusal(f"{size} bytes, and it takes {limit}", for_good=True))
+            return
+        qos = min(message.qos, getattr(self._limits, "MaximumQoS", message.qos))
+        retain = message.retain and bool(getattr(self._limits, "RetainAvailable", True))
+        mid = self._client.publish(message.topic, message.payload, qos, retain).mid
+        with self._changed:
+            code = self._answered_early.pop(mid, None)
+            if code is None:
+                self._in_flight[mid] = parcel
+        if code is not None:
+            self._answered(parcel, _refusal(code))
 
     def close(self, orderly: bool) -> None:
         """End the connection: with a goodbye if ``orderly``, else the broker sends our last will."""
@@ -156,42 +225,65 @@ class Connection:
         client.on_message = self._on_message
         return client
 
-    def _on_connect(self, client: Client, data: object, flags: object, code: ReasonCode, _: object) -> None:
+    def _on_connect(
+        self, client: Client, data: object, flags: object, code: ReasonCode, limits: Properties | None
+    ) -> None:
         with self._changed:
             if code.is_failure:
                 self.ended = trouble.refused(code.value, str(code), self.address)
             else:
                 self.greeted = True
+                self._limits = limits
             self._changed.notify_all()
+        if not getattr(limits, "RetainAvailable", 1):
+            what = "keeps no values, so that whoever comes later sees none until they change"
+            self._complain("retain", f"MQTT broker {self.address}: {what}; let it retain messages")
 
     def _on_disconnect(
-        self, client: Client, data: object, flags: object, code: ReasonCode, _: object
+        self, client: Client, data: object, flags: DisconnectFlags, code: ReasonCode, _: object
     ) -> None:
         with self._changed:
-            if self.ended is None and self.greeted:
-                self.ended = trouble.lost(str(code), self.address)
-            elif self.ended is None:
+            if self.ended is None and not self.greeted:
                 alert = None if self._context is None else self._context.alert
                 self.ended = (
                     trouble.unreachable(alert, self.address) if alert else trouble.unanswered(self.address)
                 )
+            elif self.ended is None and flags.is_disconnect_packet_from_server:
+                self.ended = trouble.dismissed(code.value, str(code), self._client_id, self.address)
+            elif self.ended is None:
+                self.ended = trouble.lost(str(code), self.address)
             self._changed.notify_all()
 
     def _on_publish(self, client: Client, data: object, mid: int, code: ReasonCode, _: object) -> None:
         with self._changed:
-            message = self._in_flight.pop(mid, None)
-            if message is None:
-                self._answered_early.add(mid)
+            parcel = self._in_flight.pop(mid, None)
+            if parcel is None:
+                self._answered_early[mid] = code
             self._changed.notify_all()
-        if code.is_failure:
-            self._complain("publish", f"the MQTT broker {self.address} refuses what we publish ({code})")
+        if parcel is not None:
+            self._answered(parcel, _refusal(code))
 
     def _on_subscribe(
         self, client: Client, data: object, mid: int, codes: list[ReasonCode], _: object
     ) -> None:
-        refused = [code for code in codes if code.is_failure]
+        with self._changed:
+            asked = self._asked.get(mid, [])
+        refused = [(topic, code) for topic, code in zip(asked, codes, strict=False) if code.is_failure]
         if refused:
-            self._complain("subscribe", f"the MQTT broker {self.address} refuses us commands ({refused[0]})")
+            topic, code = refused[0]
+            more = f" and {len(refused) - 1} more topics" if refused[1:] else ""
+            line = f"MQTT broker {self.address}: does not let us hear {topic}{more} ({code}); {_ALLOW}"
+            self._complain(f"subscribe {topic}", line)
 
     def _on_message(self, client: Client, data: object, message: MQTTMessage) -> None:
-        self._hear(message.topic, bytes(message.payload), message.retain)
+        with suppress(UnicodeDecodeError):  # no topic of ours
+            self._hear(message.topic, bytes(message.payload), message.retain)
+
+
+def _size(message: Message) -> int:
+    """Bytes of its packet, at most."""
+    return len(message.topic.encode()) + len(message.payload.encode()) + FRAME_BYTES
+
+
+def _refusal(code: ReasonCode) -> Refusal | None:
+    return Refusal(str(code), code.value not in _PASSING) if code.is_failure else None

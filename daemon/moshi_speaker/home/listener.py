@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 
 from moshi_speaker.errors import MissingPartError
 from moshi_speaker.home import tls
-from moshi_speaker.home.connection import MQTT_311, Connection, Hear
+from moshi_speaker.home.connection import MQTT_311, Connection, Hear, Parcel
 from moshi_speaker.home.payloads import Message
 from moshi_speaker.settings import MqttSettings
 
@@ -67,7 +67,7 @@ class Listener:
     def clear(self, topics: Iterable[str]) -> None:
         """Have the broker forget what it retains on these topics; blocks for a moment."""
         for topic in topics:
-            self._connection.send(Message(topic, "", qos=1, retain=True))
+            self._connection.send(Parcel(Message(topic, "", qos=1, retain=True)))
         with self._changed:
             self._changed.wait_for(
                 lambda: not self._connection.unanswered or self._connection.ended is not None, CLEAR_S

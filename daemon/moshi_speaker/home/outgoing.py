@@ -1,7 +1,7 @@
 """What is still to be sent, and the current value of every retained topic."""
 
-from collections import deque
-from collections.abc import Iterable
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable
 
 from moshi_speaker.home.payloads import Message
 
@@ -9,48 +9,91 @@ from moshi_speaker.home.payloads import Message
 class Outgoing:
     """The queue in front of a broker that may be away. Not thread-safe: its owner locks.
 
-    Two rules bound it. Of a retained topic only the newest value waits, and of events at most
-    ``max_events`` wait: beyond it the oldest is dropped and counted.
+    Two rules bound it. Of a retained topic only the newest value waits. Everything else is of a kind, and
+    of each kind only so many wait: beyond it the oldest of that kind is dropped and counted.
     """
 
-    def __init__(self, max_events: int) -> None:
-        """``max_events`` of at least 1."""
-        self._max_events = max_events
+    def __init__(self, kind: Callable[[str], str], bounds: dict[str, int]) -> None:
+        """``kind`` of a topic is one of ``bounds``, each of at least 1."""
+        self._kind = kind
+        self._bounds = bounds
         self._current: dict[str, Message] = {}
-        self._waiting: deque[Message] = deque()
-        self.dropped = 0
-        """Events that were dropped since the start."""
+        self._count = 0
+        self._waiting: OrderedDict[int, Message] = OrderedDict()
+        self._values: dict[str, int] = {}
+        """Where the value of a topic waits."""
+        self._passing: dict[str, OrderedDict[int, None]] = {kind: OrderedDict() for kind in bounds}
+        """Where those of a kind wait."""
+        self.dropped: Counter[str] = Counter()
+        """How many of each kind were dropped since the start."""
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def put(self, message: Message) -> None:
-        """Append a message; a retained one takes the place of an older value that still waits."""
+    def put(self, message: Message) -> str | None:
+        """Append a message; a retained one takes the place of an older value that still waits.
+
+        The kind of what was dropped in its favour, or None.
+        """
         if message.retain:
             self._current[message.topic] = message
-            self._forget(message.topic)
-        self._waiting.append(message)
-        self._bound()
+        return self._append(message)
 
     def take(self) -> Message | None:
         """The next message to send, or None."""
-        return self._waiting.popleft() if self._waiting else None
+        if not self._waiting:
+            return None
+        position, message = self._waiting.popitem(last=False)
+        if message.retain:
+            del self._values[message.topic]
+        else:
+            del self._passing[self._kind(message.topic)][position]
+        return message
+
+    def repeat(self) -> None:
+        """Send every current value again, before all else that waits."""
+        self._begin_again(())
 
     def renew(self, unanswered: Iterable[Message] = ()) -> None:
-        """Begin again after a lost connection: every current value, then the events that wait.
+        """Begin again after a lost connection: every current value, then what waits.
 
-        ``unanswered`` are messages that the last connection took without an answer, oldest first; events
-        among them are sent again, so that an event arrives at least once.
+        ``unanswered`` are messages that the last connection took without an answer, oldest first; those that
+        are not values are sent again, so that they arrive at least once.
         """
-        events = [message for message in (*unanswered, *self._waiting) if not message.retain]
-        self._waiting = deque((*self._current.values(), *events))
-        self._bound()
+        self._begin_again(unanswered)
+
+    def withdraw(self, topic: str) -> None:
+        """Have no value of this topic any more."""
+        self._current.pop(topic, None)
+        self._forget(topic)
+
+    def _begin_again(self, first: Iterable[Message]) -> None:
+        passing = [message for message in (*first, *self._waiting.values()) if not message.retain]
+        self._waiting.clear()
+        self._values.clear()
+        for positions in self._passing.values():
+            positions.clear()
+        for message in (*self._current.values(), *passing):
+            self._append(message)
+
+    def _append(self, message: Message) -> str | None:
+        self._count += 1
+        if message.retain:
+            self._forget(message.topic)
+            self._values[message.topic] = self._count
+            self._waiting[self._count] = message
+            return None
+        kind = self._kind(message.topic)
+        self._passing[kind][self._count] = None
+        self._waiting[self._count] = message
+        if len(self._passing[kind]) <= self._bounds[kind]:
+            return None
+        oldest, _ = self._passing[kind].popitem(last=False)
+        del self._waiting[oldest]
+        self.dropped[kind] += 1
+        return kind
 
     def _forget(self, topic: str) -> None:
-        self._waiting = deque(m for m in self._waiting if not (m.retain and m.topic == topic))
-
-    def _bound(self) -> None:
-        events = [message for message in self._waiting if not message.retain]
-        for oldest in events[: max(0, len(events) - self._max_events)]:
-            self._waiting.remove(oldest)
-            self.dropped += 1
+        position = self._values.pop(topic, None)
+        if position is not None:
+            del self._waiting[position]

@@ -2,11 +2,12 @@
 
 import socket
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from moshi_speaker.home import handshake
 
 UNSUPPORTED_VERSION = 132
+TAKEN_OVER = 142
 _SILENT = "closed or silent at the first word, as if no MQTT broker were there"
 _REFUSALS = {
     133: ("refuses our client id", "set another mqtt.client_id"),
@@ -16,6 +17,21 @@ _REFUSALS = {
     140: ("wants another way of authentication", "use a user name and password, or a client certificate"),
 }
 """Reason codes of MQTT 5 (specification §2.4; paho translates those of 3.1.1 into them)."""
+_DISMISSALS = {
+    135: (
+        "ended the connection: something is not allowed to us",
+        "allow this speaker its topics at the broker",
+    ),
+    137: ("is busy", "trying again"),
+    139: ("shuts down", "trying again"),
+    141: ("heard nothing from us for too long", "check the network; trying again"),
+    149: ("ended the connection: a message was too large", "let the broker take larger messages"),
+    151: ("ended the connection: a quota is used up", "look into the broker's quotas"),
+    152: ("ended the connection: somebody asked it to", "trying again"),
+}
+_DISMISSAL_KINDS = {139: "unreachable", 141: "unreachable", 152: "unreachable"}
+"""They are what a lost connection is."""
+_OWN_ID = "give each speaker its own speaker.id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +44,10 @@ class Trouble:
     """For the log: what, where, what to do."""
     other_version: bool = False
     """Another version of MQTT may help."""
+    unexplained: bool = False
+    """A link that was open has ended, and nobody said why."""
+    rival: bool = False
+    """Another client has our id."""
 
 
 def unreachable(error: OSError | UnicodeError, address: str) -> Trouble:
@@ -63,14 +83,26 @@ def unanswered(address: str) -> Trouble:
 
 def lost(name: str, address: str) -> Trouble:
     """An open link to ``address`` ended; ``name`` is that of MQTT's reason code."""
-    return _trouble("unreachable", address, f"connection lost ({name.lower()})", "trying again")
+    found = _trouble("unreachable", address, f"connection lost ({name.lower()})", "trying again")
+    return replace(found, unexplained=True)
 
 
 def contested(client_id: str, address: str) -> Trouble:
     """The link ends soon after each start, as it does when two clients take it from each other."""
     what = "the connection is lost again and again"
-    remedy = f"check that no other client has the id {client_id}: give each speaker its own speaker.id"
-    return _trouble("contested", address, what, remedy)
+    remedy = f"check that no other client has the id {client_id}: {_OWN_ID}"
+    return replace(_trouble("contested", address, what, remedy), rival=True)
+
+
+def dismissed(code: int, name: str, client_id: str, address: str) -> Trouble:
+    """The broker at ``address`` ended an open link: its reason ``code`` and the code's ``name``."""
+    if code == TAKEN_OVER:
+        what = f"another client with the id {client_id} took the connection over"
+        return replace(_trouble("contested", address, what, _OWN_ID), rival=True)
+    what, remedy = _DISMISSALS.get(
+        code, (f"ended the connection ({name.lower()})", "look into the broker's log")
+    )
+    return _trouble(_DISMISSAL_KINDS.get(code, f"dismissed {code}"), address, what, remedy)
 
 
 def _trouble(kind: str, address: str, what: str, remedy: str, *, other_version: bool = False) -> Trouble:

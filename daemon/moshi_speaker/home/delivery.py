@@ -1,0 +1,180 @@
+"""What goes to the broker, and when: current values first, then the events that waited, in order."""
+
+import threading
+from collections.abc import Callable
+
+from moshi_speaker.home.backlog import Backlog, Feed, message
+from moshi_speaker.home.connection import Connection, Parcel, Refusal
+from moshi_speaker.home.outgoing import Outgoing
+from moshi_speaker.home.payloads import OFFLINE, ONLINE, Message
+from moshi_speaker.home.telling import Teller
+from moshi_speaker.home.topics import Topics
+from moshi_speaker.home.traffic import LinkFigures, Traffic
+
+MAX_EVENTS = 100
+"""Events that may wait which are in no backlog, and lines of the log."""
+MAX_ANSWERS = 1000
+"""Answers to requests that may wait; beyond it the oldest is dropped and counted."""
+MAX_IN_FLIGHT = 16
+"""Messages that may wait for the broker's answer; below mosquitto's limit of 20."""
+
+_ANSWERS, _OTHERS = "answers", "events"
+_TOO_MANY = {
+    _ANSWERS: "more is asked than the MQTT broker takes answers: the oldest answer that waited was dropped",
+    _OTHERS: "more happens than the MQTT broker takes: the oldest event that waited was dropped",
+}
+
+
+class Delivery:
+    """Keeps what is to be sent, and sends it over one connection after the other.
+
+    ``serve`` is called by the link's thread; everything else from any.
+    """
+
+    def __init__(
+        self,
+        topics: Topics,
+        backlog: Backlog,
+        changed: threading.Condition,
+        teller: Teller,
+        clock: Callable[[], float],
+        wall: Callable[[], float],
+    ) -> None:
+        """``clock`` gives seconds, ``wall`` seconds since 1970; ``changed`` is notified at each change."""
+        self._topics = topics
+        self._backlog = backlog
+        self._feed = Feed(backlog, MAX_IN_FLIGHT)
+        self._changed = changed
+        self._teller = teller
+        self._clock = clock
+        self._wall = wall
+        self._outgoing = Outgoing(self._kind, {_ANSWERS: MAX_ANSWERS, _OTHERS: MAX_EVENTS})
+        self._outgoing.put(self.availability(ONLINE))
+        self._traffic = Traffic()
+        self._connection: Connection | None = None
+        self._dropped_before = 0
+        self._finishing = False
+        self._abandoned = False
+        self._parted = False
+        self.all_said = False
+        """The broker has everything, and knows that we go."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a broker that listens now."""
+        return self._traffic.connected_since is not None
+
+    @property
+    def figures(self) -> LinkFigures:
+        """How it fares now."""
+        waiting = len(self._backlog)
+        with self._changed:
+            parcels = self._connection.unanswered if self._connection else []
+            waiting += len(self._outgoing) + sum(parcel.number is None for parcel in parcels)
+            return self._traffic.figures(waiting, self._dropped)
+
+    def availability(self, payload: str) -> Message:
+        """The message that says ``online`` or ``offline``."""
+        return Message(self._topics.availability, payload, qos=1, retain=True)
+
+    def put(self, one: Message) -> None:
+        """Queue a message."""
+        with self._changed:
+            lost = self._outgoing.put(one)
+            self._changed.notify_all()
+            connected = self.connected
+        if lost and connected:
+            self._teller.tell_some(f"{lost} dropped", _TOO_MANY[lost])
+
+    def notify(self) -> None:
+        """There is something new in the backlog."""
+        with self._changed:
+            self._feed.notify()
+            self._changed.notify_all()
+
+    def finish(self) -> None:
+        """Send what waits, then ``offline``, and no more."""
+        with self._changed:
+            self._finishing = True
+            self._outgoing.withdraw(self._topics.availability)
+            self._changed.notify_all()
+
+    def abandon(self) -> None:
+        """Send nothing more at all."""
+        with self._changed:
+            self._abandoned = True
+            self._changed.notify_all()
+
+    def heard(self) -> None:
+        """A message came."""
+        with self._changed:
+            self._traffic.received += 1
+
+    def serve(self, connection: Connection) -> None:
+        """Send until the connection ends, or everything is said."""
+        with self._changed:
+            lost, self._dropped_before = self._dropped - self._dropped_before, self._dropped
+            self._traffic.connected(self._clock())
+            self._connection = connection
+        if lost:
+            what = f"the {lost} oldest events and answers that waited were dropped"
+            self._teller.say(f"MQTT broker {connection.address}: was away for too long: {what}")
+        while (parcel := self._next(connection)) is not None:
+            connection.send(parcel)
+        with self._changed:
+            self._traffic.lost()
+            self._dropped_before = self._dropped
+            unanswered = connection.unanswered
+            self._outgoing.renew(parcel.message for parcel in unanswered if parcel.number is None)
+            self._feed.rewind()
+            self._connection = None
+            self.all_said = connection.ended is None and not unanswered and self._parted
+
+    def answered(self, parcel: Parcel, refusal: Refusal | None) -> None:
+        """The broker has it, or does not take it."""
+        with self._changed:
+            if refusal is None:
+                self._traffic.acknowledged(self._clock() - parcel.sent_at)
+            else:
+                self._traffic.refused += 1
+        if refusal is not None:
+            line = f"the MQTT broker refuses what we publish on {parcel.message.topic} ({refusal.reason})"
+            self._teller.tell(f"publish {parcel.message.topic}", line)
+        if parcel.number is not None:
+            self._backlog.confirm(parcel.number)
+
+    def _next(self, connection: Connection) -> Parcel | None:
+        """The next message to send; None when the connection ended, or all is said."""
+        while self._await_turn(connection):
+            with self._changed:
+                waiting = self._outgoing.take()
+            if waiting is not None:
+                return Parcel(waiting, sent_at=self._clock())
+            event = self._feed.next()
+            if event is not None:
+                return Parcel(message(event, self._wall()), event.number, sent_at=self._clock())
+        return None
+
+    def _await_turn(self, connection: Connection) -> bool:
+        """Wait until something may be sent; False when the connection ended, or all is said."""
+        with self._changed:
+            while not connection.ended and not self._abandoned:
+                in_flight = len(connection.unanswered)
+                waiting = len(self._outgoing) or self._feed.may_have_more
+                if waiting and in_flight < min(MAX_IN_FLIGHT, connection.window):
+                    return True
+                if not self._finishing or waiting or in_flight:
+                    self._changed.wait()
+                elif self._parted:
+                    return False
+                else:
+                    self._parted = True
+                    self._outgoing.put(self.availability(OFFLINE))
+        return False
+
+    @property
+    def _dropped(self) -> int:
+        return self._outgoing.dropped.total() + self._backlog.dropped
+
+    def _kind(self, topic: str) -> str:
+        return _ANSWERS if topic.startswith(self._topics.response("")) else _OTHERS

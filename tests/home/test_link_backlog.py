@@ -1,0 +1,134 @@
+"""Events that wait for the broker: they arrive in order, once each, and say when they are late."""
+
+import json
+import threading
+import time
+from collections.abc import Sequence
+
+from moshi_speaker.home.backlog import LATE_S, MemoryBacklog, WaitingEvent
+from moshi_speaker.home.delivery import MAX_IN_FLIGHT
+from moshi_speaker.home.payloads import Message
+from tests.home.conftest import PATIENCE_S, OpenLink, Seen
+from tests.home.linking import TOPICS, MakeMosquitto, Watch, received, state
+from tests.mosquitto import Mosquitto
+
+DONE = Message(TOPICS.state, "done", qos=1, retain=True)
+
+
+def event(number: int, *, topic: str = TOPICS.wake_event, age_s: float = 0.0) -> WaitingEvent:
+    payload = json.dumps({"event_id": f"e{number}", "late": False}, separators=(",", ":"))
+    return WaitingEvent(number, topic, payload, False, time.time() - age_s)
+
+
+def ids(seen: list[Seen]) -> list[str]:
+    return [
+        json.loads(one.payload)["event_id"] for one in seen if one.topic.startswith(f"{TOPICS.root}/event")
+    ]
+
+
+class Waiting(MemoryBacklog):
+    """Says when everything was confirmed, and how much was asked for at once."""
+
+    def __init__(self, *events: WaitingEvent) -> None:
+        super().__init__(10_000)
+        self.empty = threading.Event()
+        self.limits: set[int] = set()
+        for one in events:
+            self.put(one)
+
+    def after(self, number: int, limit: int) -> Sequence[WaitingEvent]:
+        self.limits.add(limit)
+        return super().after(number, limit)
+
+    def confirm(self, number: int) -> None:
+        super().confirm(number)
+        if not len(self):
+            self.empty.set()
+
+
+def test_current_values_come_first_then_what_waited_in_order(
+    make_mosquitto: MakeMosquitto, open_link: OpenLink
+) -> None:
+    broker = make_mosquitto()
+    topics = (TOPICS.wake_event, TOPICS.conversation_event)
+    backlog = Waiting(*(event(number, topic=topics[number % 2]) for number in range(1, 101)))
+    link = open_link(broker.port, backlog=backlog)
+    link.publish(state("idle"))
+    assert link.figures.queued == 102
+    broker.start()
+    assert backlog.empty.wait(PATIENCE_S)
+    assert received(broker) == [TOPICS.availability, TOPICS.state, *(topics[::-1] * 50)]
+    assert backlog.limits == {MAX_IN_FLIGHT}
+    figures = link.figures
+    assert (figures.connections, figures.published, figures.queued, figures.dropped) == (1, 102, 0, 0)
+
+
+def test_it_is_told_of_news(mosquitto: Mosquitto, watch: Watch, open_link: OpenLink) -> None:
+    watcher = watch(mosquitto.port)
+    backlog = Waiting()
+    link = open_link(mosquitto.port, backlog=backlog)
+    watcher.until(TOPICS.availability, "online")
+    for number in range(1, 4):
+        backlog.put(event(number))
+        link.notify()
+        assert watcher.next().payload == event(number).payload
+    assert backlog.empty.wait(PATIENCE_S)
+
+
+def test_only_what_waited_for_long_is_late(mosquitto: Mosquitto, watch: Watch, open_link: OpenLink) -> None:
+    watcher = watch(mosquitto.port)
+    open_link(mosquitto.port, backlog=Waiting(event(1, age_s=LATE_S + 1), event(2)))
+    seen = watcher.until(TOPICS.wake_event, event(2).payload)
+    late = {key["event_id"]: key["late"] for key in (json.loads(one.payload) for one in seen[-2:])}
+    assert late == {"e1": True, "e2": False}
+
+
+def test_what_was_not_confirmed_is_sent_again_and_what_was_is_not(
+    mosquitto: Mosquitto, open_link: OpenLink
+) -> None:
+    backlog = Waiting(event(1))
+    link = open_link(mosquitto.port, backlog=backlog)
+    assert backlog.empty.wait(PATIENCE_S)
+    with mosquitto.frozen():
+        for number in range(2, 40):
+            backlog.put(event(number))
+            link.notify()
+        mosquitto.kill()
+        backlog.empty.clear()
+    mosquitto.start()
+    assert backlog.empty.wait(PATIENCE_S)
+    assert received(mosquitto).count(TOPICS.wake_event) == 39
+
+
+def test_what_waits_is_said_before_the_goodbye(
+    mosquitto: Mosquitto, watch: Watch, open_link: OpenLink
+) -> None:
+    watcher = watch(mosquitto.port)
+    backlog = Waiting()
+    link = open_link(mosquitto.port, backlog=backlog)
+    watcher.until(TOPICS.availability, "online")
+    for number in range(1, 51):
+        backlog.put(event(number))
+    link.publish(DONE)
+    link.notify()
+    link.close(PATIENCE_S)
+    seen = watcher.until(TOPICS.availability, "offline")
+    assert ids(seen) == [f"e{number}" for number in range(1, 51)]
+    assert not len(backlog)
+
+
+def test_a_retained_event_is_kept_by_the_broker_and_not_repeated(
+    mosquitto: Mosquitto, watch: Watch, open_link: OpenLink
+) -> None:
+    waiting = event(1)
+    backlog = Waiting(WaitingEvent(1, waiting.topic, waiting.payload, True, waiting.happened_at))
+    link = open_link(mosquitto.port, backlog=backlog)
+    assert backlog.empty.wait(PATIENCE_S)
+    assert watch(mosquitto.port).until(TOPICS.wake_event)[-1].retained
+    mosquitto.stop()
+    mosquitto.start()
+    link.publish(DONE)
+    assert {one.topic for one in watch(mosquitto.port).until(TOPICS.state)} == {
+        TOPICS.availability,
+        TOPICS.state,
+    }
