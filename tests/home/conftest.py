@@ -41,6 +41,8 @@ class Watcher:
 
     def __init__(self, port: int, **tls: Path) -> None:
         self._seen: queue.Queue[Seen] = queue.Queue()
+        self.cleared: queue.Queue[str] = queue.Queue()
+        """Topics that the broker was to forget; their messages are not handed over."""
         self._ready = threading.Event()
         self._client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv311)
         if tls:
@@ -77,6 +79,9 @@ class Watcher:
         self._client.loop_stop()
 
     def _on_message(self, client: Client, data: object, message: MQTTMessage) -> None:
+        if not message.payload:
+            self.cleared.put(message.topic)
+            return
         self._seen.put(Seen(message.topic, message.payload.decode(errors="replace"), message.retain))
 
 

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Sequence
 
+from moshi_speaker.events import Side
 from moshi_speaker.home.backlog import LATE_S, MemoryBacklog, WaitingEvent
 from moshi_speaker.home.delivery import MAX_IN_FLIGHT
 from moshi_speaker.home.payloads import Message
@@ -54,13 +55,14 @@ def test_current_values_come_first_then_what_waited_in_order(
     backlog = Waiting(*(event(number, topic=topics[number % 2]) for number in range(1, 101)))
     link = open_link(broker.port, backlog=backlog)
     link.publish(state("idle"))
-    assert link.figures.queued == 102
+    assert link.figures.queued == 104
     broker.start()
     assert backlog.empty.wait(PATIENCE_S)
-    assert received(broker) == [TOPICS.availability, TOPICS.state, *(topics[::-1] * 50)]
+    values = [TOPICS.availability, *map(TOPICS.transcript, Side), TOPICS.state]
+    assert received(broker) == [*values, *(topics[::-1] * 50)]
     assert backlog.limits == {MAX_IN_FLIGHT}
     figures = link.figures
-    assert (figures.connections, figures.published, figures.queued, figures.dropped) == (1, 102, 0, 0)
+    assert (figures.connections, figures.published, figures.queued, figures.dropped) == (1, 104, 0, 0)
 
 
 def test_it_is_told_of_news(mosquitto: Mosquitto, watch: Watch, open_link: OpenLink) -> None:

@@ -8,6 +8,7 @@ from moshi_speaker.events import (
     EchoFigures,
     EndReason,
     HearingFigures,
+    ProblemSource,
     Report,
     ReportAnswer,
     ReportConversationEnded,
@@ -81,7 +82,7 @@ def wall(at: float) -> datetime:
 
 @pytest.fixture
 def payloads() -> Payloads:
-    return Payloads(TOPICS, wall)
+    return Payloads(TOPICS, wall, "here/7/0123abcd")
 
 
 def by_topic(messages: tuple[Message, ...]) -> dict[str, Message]:
@@ -199,6 +200,7 @@ def test_a_problem_comes_and_goes(payloads: Payloads) -> None:
         "code": "engine",
         "message": "it died",
         "since": EPOCH.astimezone(UTC).isoformat(timespec="milliseconds"),
+        "others": [],
     }
     off = by_topic(payloads.messages(ReportProblem("", "", at=9.0)))
     assert off[TOPICS.problem].payload == "OFF"
@@ -206,7 +208,18 @@ def test_a_problem_comes_and_goes(payloads: Payloads) -> None:
         "code": None,
         "message": None,
         "since": None,
+        "others": [],
     }
+
+
+def test_of_several_problems_all_are_named(payloads: Payloads) -> None:
+    payloads.messages(ReportProblem("history", "disk full", at=0.0, source=ProblemSource.HISTORY))
+    both = by_topic(payloads.messages(ReportProblem("engine", "it died", at=1.0)))
+    shown = json.loads(both[TOPICS.problem_attributes].payload)
+    assert (shown["code"], shown["others"]) == ("engine", ["history"])
+    one = by_topic(payloads.messages(ReportProblem("", "", at=2.0)))
+    assert one[TOPICS.problem].payload == "ON"
+    assert json.loads(one[TOPICS.problem_attributes].payload)["code"] == "history"
 
 
 def test_before_the_first_report_all_is_quiet(payloads: Payloads) -> None:
@@ -234,6 +247,7 @@ def test_diagnostics_have_what_home_assistant_shows(payloads: Payloads) -> None:
         "memory": {"active": 5_000_000_000, "peak": 5_500_000_000, "cache": 500_000_000},
         "benchmark": {"frame_ms": 40.0, "rtf": 0.5, "frames_per_s": 25.0},
         "started_at": "2026-01-02T01:00:00.500+00:00",
+        "instance": "here/7/0123abcd",
         "echo": {
             "rung": "open",
             "reduction_db": 31.25,

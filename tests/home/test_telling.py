@@ -1,8 +1,4 @@
-import logging
-import queue
-
 from moshi_speaker.home.telling import QUIET_S, Teller
-from tests.home.conftest import Collector
 
 
 class Listening:
@@ -10,21 +6,8 @@ class Listening:
 
     def __init__(self) -> None:
         self.now = 100.0
-        log = logging.Logger("test")
-        collector = Collector(logging.WARNING)
-        log.addHandler(collector)
-        self._lines = collector.lines
-        self.teller = Teller(log, lambda: self.now)
-
-    @property
-    def said(self) -> list[str]:
-        """What was said since the last look."""
-        said = []
-        while True:
-            try:
-                said.append(self._lines.get_nowait())
-            except queue.Empty:
-                return said
+        self.said: list[str] = []
+        self.teller = Teller(self.said.append, lambda: self.now)
 
 
 def test_a_line_is_told_until_there_is_another_about_its_subject() -> None:

@@ -69,5 +69,7 @@ class Witness:
         await asyncio.to_thread(publish.single, self._root + topic, payload, qos=1, hostname=host, port=port)
 
     def _hear(self, topic: str, payload: bytes, retained: bool) -> None:
+        if not payload:
+            return  # the broker is to forget the topic
         message = (topic.removeprefix(self._root), payload.decode())
         self._loop.call_soon_threadsafe(self._heard.put_nowait, message)

@@ -96,8 +96,8 @@ class Audience:
         self._speaker.fail(error)
 
     def _follow(self, topic: str, payload: str) -> None:
-        if not payload and self._gone.is_set():
-            return  # what the broker forgets
+        if not payload:
+            return  # what the broker is to forget
         name = topic.removeprefix(f"{self._topics.root}/")
         self._say(f"{time.monotonic() - self._started:6.1f} s   {name:27} {payload}")
         if topic == self._topics.availability and payload == OFFLINE:

@@ -7,6 +7,7 @@ from moshi_speaker.home.backlog import Backlog, Feed, message
 from moshi_speaker.home.connection import Connection, Parcel, Refusal
 from moshi_speaker.home.outgoing import Outgoing
 from moshi_speaker.home.payloads import OFFLINE, ONLINE, Message
+from moshi_speaker.home.repeats import Repeat, Repeats
 from moshi_speaker.home.telling import Teller
 from moshi_speaker.home.topics import Topics
 from moshi_speaker.home.traffic import LinkFigures, Traffic
@@ -50,6 +51,7 @@ class Delivery:
         self._wall = wall
         self._outgoing = Outgoing(self._kind, {_ANSWERS: MAX_ANSWERS, _OTHERS: MAX_EVENTS})
         self._outgoing.put(self.availability(ONLINE))
+        self._repeats = Repeats()
         self._traffic = Traffic()
         self._connection: Connection | None = None
         self._dropped_before = 0
@@ -92,6 +94,18 @@ class Delivery:
             self._feed.notify()
             self._changed.notify_all()
 
+    def born(self) -> None:
+        """Home Assistant was started: send everything again, soon."""
+        with self._changed:
+            self._repeats.born(self._clock())
+            self._changed.notify_all()
+
+    def denied(self) -> None:
+        """Somebody said that we were offline: say that we are not."""
+        with self._changed:
+            self._repeats.denied(self._clock())
+            self._changed.notify_all()
+
     def finish(self) -> None:
         """Send what waits, then ``offline``, and no more."""
         with self._changed:
@@ -115,6 +129,7 @@ class Delivery:
         with self._changed:
             lost, self._dropped_before = self._dropped - self._dropped_before, self._dropped
             self._traffic.connected(self._clock())
+            self._repeats.connected(self._clock())
             self._connection = connection
         if lost:
             what = f"the {lost} oldest events and answers that waited were dropped"
@@ -159,18 +174,27 @@ class Delivery:
         """Wait until something may be sent; False when the connection ended, or all is said."""
         with self._changed:
             while not connection.ended and not self._abandoned:
+                self._repeat()
                 in_flight = len(connection.unanswered)
                 waiting = len(self._outgoing) or self._feed.may_have_more
                 if waiting and in_flight < min(MAX_IN_FLIGHT, connection.window):
                     return True
                 if not self._finishing or waiting or in_flight:
-                    self._changed.wait()
+                    self._changed.wait(self._repeats.wait_s(self._clock()))
                 elif self._parted:
                     return False
                 else:
                     self._parted = True
                     self._outgoing.put(self.availability(OFFLINE))
         return False
+
+    def _repeat(self) -> None:
+        """Queue what is due to be sent again."""
+        due = self._repeats.take(self._clock())
+        if due is Repeat.ALL:
+            self._outgoing.repeat()
+        elif due is Repeat.AVAILABILITY and not self._finishing:
+            self._outgoing.put(self.availability(ONLINE))
 
     @property
     def _dropped(self) -> int:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 from moshi_speaker.errors import ConfigError
-from moshi_speaker.events import Event, Request
+from moshi_speaker.events import Event, Request, RivalNoticed, Side
 from moshi_speaker.home import tls, trouble
 from moshi_speaker.home.backlog import Backlog, MemoryBacklog
 from moshi_speaker.home.backoff import Backoff
@@ -18,6 +18,7 @@ from moshi_speaker.home.delivery import MAX_EVENTS, Delivery
 from moshi_speaker.home.intake import Intake
 from moshi_speaker.home.lives import Lives
 from moshi_speaker.home.payloads import OFFLINE, Message
+from moshi_speaker.home.rival import new_instance, stranger
 from moshi_speaker.home.telling import Teller
 from moshi_speaker.home.topics import Topics
 from moshi_speaker.home.traffic import LinkFigures
@@ -33,8 +34,11 @@ HURRY_S = 0.25
 FIRST_DELAY_S = 1.0
 LONGEST_DELAY_S = 30.0
 CONTESTED_DELAY_S = 30.0
-"""Seconds between tries while another client takes the connection from us, at first and at least half."""
-LONGEST_CONTESTED_DELAY_S = 120.0
+"""Seconds before the next try when another client took the connection from us."""
+LONGEST_CONTESTED_DELAY_S = 45.0
+"""Two that take it from each other do so every 90 s or more often, so that the problem lasts as long."""
+RIVAL_PERIOD_S = 5.0
+"""Seconds between two signs of a rival that are passed on."""
 
 _VERSIONS: dict[str, tuple[Version, ...]] = {"auto": (MQTT_5, MQTT_311), "5": (MQTT_5,), "3.1.1": (MQTT_311,)}
 
@@ -73,7 +77,7 @@ class Link:
             Backoff(CONTESTED_DELAY_S, LONGEST_CONTESTED_DELAY_S),
         )
         self._changed = threading.Condition()
-        self._teller = Teller(_log, clock)
+        self._teller = Teller(lambda line: _log.warning("%s", line), clock)
         self._intake = Intake(
             self.topics,
             on_command,
@@ -83,6 +87,15 @@ class Link:
         )
         backlog = backlog if backlog is not None else MemoryBacklog(MAX_EVENTS)
         self._delivery = Delivery(self.topics, backlog, self._changed, self._teller, clock, wall)
+        for side, policy in (
+            (Side.USER, settings.transcripts.user),
+            (Side.ASSISTANT, settings.transcripts.assistant),
+        ):
+            if policy != "retained":  # but it may have been, in an earlier life
+                self._delivery.put(Message(self.topics.transcript(side), "", qos=1, retain=True))
+        self.instance = new_instance()
+        """Tells this process from others with the same id; diagnostics carry it."""
+        self._rival_due = float("-inf")
         self._closing = False
         self._insisting = False
         self._abandoned = False
@@ -186,14 +199,37 @@ class Link:
             self._teller.forget("link")
         self._serve(connection)
         lived_s = self._clock() - since
-        return self._lives.ended(connection.ended, lived_s, self._client_id, connection.address)
+        found = self._lives.ended(connection.ended, lived_s, self._client_id, connection.address)
+        if found is not None and found.rival:
+            self._notice_rival(f"it takes over the connections of client {self._client_id}")
+        return found
 
     def _serve(self, connection: Connection) -> None:
         """Send and hear until the link ends, or all is said and we close."""
         connection.subscribe(self.topics.commands)
+        connection.subscribe([self._settings.discovery.status_topic])
+        connection.subscribe([self.topics.availability, self.topics.diagnostics], without_own=True)
         self._delivery.serve(connection)
         connection.close(orderly=self._delivery.all_said)
 
     def _hear(self, topic: str, payload: bytes, retained: bool) -> None:
         self._delivery.heard()
-        self._intake.hear(topic, payload, retained)
+        if topic in self.topics.commands:
+            self._intake.hear(topic, payload, retained)
+        elif retained:
+            return  # it is from before we came, and on coming we say everything anyway
+        elif topic == self._settings.discovery.status_topic and payload == b"online":
+            self._delivery.born()
+        elif topic == self.topics.availability and payload == OFFLINE.encode():
+            self._delivery.denied()
+        elif topic == self.topics.diagnostics:
+            self._compare(payload)
+
+    def _compare(self, diagnostics: bytes) -> None:
+        """Whose diagnostics these are; of a flood only one now and then is looked at."""
+        if self._clock() >= self._rival_due and (who := stranger(diagnostics, self.instance)):
+            self._notice_rival(who)
+
+    def _notice_rival(self, who: str) -> None:
+        self._rival_due = self._clock() + RIVAL_PERIOD_S
+        self._on_command(RivalNoticed(who))

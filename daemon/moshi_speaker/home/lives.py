@@ -8,7 +8,7 @@ STABLE_S = 10.0
 """Seconds after which a lost link counts as one that worked: the next delay is the first one again."""
 CONTESTED_LIVES = 3
 """Links shorter than that, in a row, after which another client with our id is the likely reason."""
-UNCONTESTED_S = 300.0
+UNCONTESTED_S = 95.0
 """Seconds that a link must live until nobody seems to want it any more."""
 
 

@@ -33,6 +33,7 @@ class Outgoing:
     def put(self, message: Message) -> str | None:
         """Append a message; a retained one takes the place of an older value that still waits.
 
+        A retained one without a payload makes the broker forget its topic.
         The kind of what was dropped in its favour, or None.
         """
         if message.retain:
@@ -51,8 +52,8 @@ class Outgoing:
         return message
 
     def repeat(self) -> None:
-        """Send every current value again, before all else that waits."""
-        self._begin_again(())
+        """Send every current value again, before all else that waits. What was to be forgotten, is."""
+        self._begin_again(message for message in self._current.values() if message.payload)
 
     def renew(self, unanswered: Iterable[Message] = ()) -> None:
         """Begin again after a lost connection: every current value, then what waits.
@@ -60,7 +61,7 @@ class Outgoing:
         ``unanswered`` are messages that the last connection took without an answer, oldest first; those that
         are not values are sent again, so that they arrive at least once.
         """
-        self._begin_again(unanswered)
+        self._begin_again((*self._current.values(), *(one for one in unanswered if not one.retain)))
 
     def withdraw(self, topic: str) -> None:
         """Have no value of this topic any more."""
@@ -68,12 +69,12 @@ class Outgoing:
         self._forget(topic)
 
     def _begin_again(self, first: Iterable[Message]) -> None:
-        passing = [message for message in (*first, *self._waiting.values()) if not message.retain]
+        messages = [*first, *(message for message in self._waiting.values() if not message.retain)]
         self._waiting.clear()
         self._values.clear()
         for positions in self._passing.values():
             positions.clear()
-        for message in (*self._current.values(), *passing):
+        for message in messages:
             self._append(message)
 
     def _append(self, message: Message) -> str | None:

@@ -28,6 +28,7 @@ from moshi_speaker.events import (
     Transaction,
 )
 from moshi_speaker.home.figures import hearing
+from moshi_speaker.home.problems import Problems
 from moshi_speaker.home.topics import Topics
 
 ONLINE = "online"
@@ -52,9 +53,12 @@ class Message:
 class Payloads:
     """Turns reports into messages; remembers the current conversation and the start."""
 
-    def __init__(self, topics: Topics, wall: Callable[[float], datetime]) -> None:
-        """``wall`` turns a time of the monotonic clock, in seconds, into an aware date and time."""
+    def __init__(self, topics: Topics, wall: Callable[[float], datetime], instance: str = "") -> None:
+        """``wall`` turns a time of the monotonic clock, in seconds, into an aware date and time; ``instance``
+        tells this process from others with the same id."""
         self._topics = topics
+        self._instance = instance
+        self._problems = Problems()
         self._wall = wall
         self._talk: tuple[ReportConversationStarted, str] | None = None
         """The current conversation, and the date and time of its start."""
@@ -66,8 +70,7 @@ class Payloads:
         return (
             self._conversation_attributes(None, None, None, 0),
             _value(self._topics.conversation, "OFF"),
-            self._problem_attributes(None, None, None),
-            _value(self._topics.problem, "OFF"),
+            *self._problem_now(),
         )
 
     def messages(self, report: Report) -> tuple[Message, ...]:
@@ -166,14 +169,20 @@ class Payloads:
         )
 
     def _problem(self, report: ReportProblem) -> tuple[Message, ...]:
-        if not report.code:
-            return (
-                self._problem_attributes(None, None, None),
-                _value(self._topics.problem, "OFF"),
-            )
+        self._problems.note(report, self._time(report.at))
+        return self._problem_now()
+
+    def _problem_now(self) -> tuple[Message, ...]:
+        problem = self._problems.shown
+        attributes = _json(
+            code=problem.code if problem else None,
+            message=problem.message if problem else None,
+            since=problem.since if problem else None,
+            others=self._problems.others,
+        )
         return (
-            self._problem_attributes(report.code, report.message, self._time(report.at)),
-            _value(self._topics.problem, "ON"),
+            _value(self._topics.problem_attributes, attributes),
+            _value(self._topics.problem, _switch(problem is not None)),
         )
 
     def _diagnostics(self, report: ReportDiagnostics) -> Message:
@@ -201,6 +210,7 @@ class Payloads:
                 },
                 benchmark=_benchmark(report.benchmark_ms),
                 started_at=self._started_at,
+                instance=self._instance,
                 **hearing(report.hearing),
             ),
         )
@@ -210,9 +220,6 @@ class Payloads:
     ) -> Message:
         attributes = _json(id=conversation_id, trigger=trigger, started_at=started_at, turns=turns)
         return _value(self._topics.conversation_attributes, attributes)
-
-    def _problem_attributes(self, code: str | None, message: str | None, since: str | None) -> Message:
-        return _value(self._topics.problem_attributes, _json(code=code, message=message, since=since))
 
     def _time(self, at: float) -> str:
         return self._wall(at).astimezone(UTC).isoformat(timespec="milliseconds")

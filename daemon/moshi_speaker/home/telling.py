@@ -1,6 +1,5 @@
 """What the link says in the log: each thing once, and no flood."""
 
-import logging
 import threading
 from collections.abc import Callable
 
@@ -11,17 +10,13 @@ QUIET_S = 10.0
 class Teller:
     """Used from any thread."""
 
-    def __init__(self, log: logging.Logger, clock: Callable[[], float]) -> None:
-        """``clock`` gives seconds."""
-        self._log = log
+    def __init__(self, say: Callable[[str], None], clock: Callable[[], float]) -> None:
+        """``say`` takes a line; ``clock`` gives seconds."""
+        self.say = say
         self._clock = clock
         self._lock = threading.Lock()
         self._told: dict[str, str] = {}
         self._floods: dict[str, tuple[float, int]] = {}
-
-    def say(self, line: str) -> None:
-        """Say it in any case."""
-        self._log.warning("%s", line)
 
     def tell(self, subject: str, line: str, kind: str | None = None) -> None:
         """Say it unless it (or its kind) was the last one about this subject."""

@@ -23,6 +23,7 @@ from moshi_speaker.events import (
     ReportWakeSensitivity,
     ReportWakeWord,
     Request,
+    RivalNoticed,
 )
 from moshi_speaker.home.broker import EmbeddedBroker
 from moshi_speaker.home.discovery import Device, announcement, withdrawal
@@ -33,6 +34,7 @@ from moshi_speaker.home.machine import machine
 from moshi_speaker.home.payloads import Message, Payloads
 from moshi_speaker.home.topics import Topics
 from moshi_speaker.settings import Settings
+from moshi_speaker.speaker.rivalry import Rivalry
 from moshi_speaker.wake.choice import OFF
 
 FAREWELL_S = 1.0
@@ -66,6 +68,7 @@ class Reporting:
         self._broker: EmbeddedBroker | None = None
         self._link: Link | None = None
         self._payloads: Payloads | None = None
+        self._rivalry = Rivalry(self.report, clock)
 
     async def start(self) -> None:
         """Connect; returns at once. Raises ConfigError or MissingPartError for what cannot work."""
@@ -82,7 +85,7 @@ class Reporting:
             log.info("no mqtt.host is set: a broker of our own listens on 127.0.0.1:%d", self._broker.port)
         loop = asyncio.get_running_loop()
         self._link = Link(mqtt, name, lambda command: _hand_over(loop, self._hear, command), self._clock)
-        self._payloads = Payloads(self._link.topics, self._wall)
+        self._payloads = Payloads(self._link.topics, self._wall, self._link.instance)
         for message in self._payloads.initial():
             self._link.publish(message)
         self._link.publish(await self._discovery(self._link.topics))
@@ -105,6 +108,7 @@ class Reporting:
         If the speaker ``failed``, the house shall know why: then it is also tried to reach a broker that was
         not reached yet, for what the rest of the stop, in seconds, left of its time.
         """
+        self._rivalry.stop()
         link, self._link = self._link, None
         if link is not None:
             limit_s = max(FAREWELL_S, LAST_WORDS_S - spent_s) if failed else FAREWELL_S
@@ -123,7 +127,9 @@ class Reporting:
         return announcement(topics, discovery.prefix, device)
 
     def _hear(self, command: Event | Request) -> None:
-        if isinstance(command, Request):
+        if isinstance(command, RivalNoticed):
+            self._rivalry.noticed(command.who)
+        elif isinstance(command, Request):
             self._request(command)
         else:
             self._emit(command)
