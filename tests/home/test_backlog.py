@@ -63,7 +63,7 @@ def test_a_feed_gives_each_once_in_batches_of_any_size() -> None:
     for batch in (1, 2, 3, 7, 8, 100):
         feed = Feed(filled(7), batch)
         assert numbers(feed) == [1, 2, 3, 4, 5, 6, 7]
-        assert not feed.may_have_more
+        assert not feed.ready(0.0)
 
 
 def test_a_feed_hears_of_news() -> None:
@@ -71,9 +71,9 @@ def test_a_feed_hears_of_news() -> None:
     feed = Feed(backlog, 5)
     assert numbers(feed) == [1]
     backlog.put(event(2))
-    expected = [feed.may_have_more]
+    expected = [feed.ready(0.0)]
     feed.notify()
-    assert [*expected, feed.may_have_more] == [False, True]
+    assert [*expected, feed.ready(0.0)] == [False, True]
     assert numbers(feed) == [2]
 
 
@@ -85,3 +85,23 @@ def test_a_feed_begins_again_with_the_oldest_that_was_not_confirmed() -> None:
     backlog.confirm(3)
     feed.rewind()
     assert numbers(feed) == [2, 4, 5]
+
+
+def test_a_feed_that_is_held_gives_nothing_and_then_begins_again() -> None:
+    backlog = filled(3)
+    feed = Feed(backlog, 2)
+    assert numbers(feed) == [1, 2, 3]
+    assert feed.wait_s(100.0) == float("inf")
+    backlog.confirm(1)
+    feed.hold(110.0)
+    assert [feed.ready(100.0), feed.ready(109.9), feed.ready(110.0)] == [False, False, True]
+    assert feed.wait_s(100.0) == 10.0
+    assert numbers(feed) == [2, 3]
+    assert not feed.ready(111.0)
+
+
+def test_a_new_connection_holds_nothing() -> None:
+    feed = Feed(filled(1), 2)
+    feed.hold(110.0)
+    feed.rewind()
+    assert feed.ready(0.0)

@@ -61,6 +61,40 @@ def test_a_lost_link_and_an_absent_broker_are_one_trouble() -> None:
     assert lost.kind == absent.kind
 
 
+def test_a_link_that_was_taken_over_names_the_client_id() -> None:
+    found = trouble.dismissed(142, "Session taken over", "twin", AT)
+    assert "another client with the id twin took the connection over" in found.line
+    assert "speaker.id" in found.line
+    assert found.rival
+    assert found.kind == trouble.contested("twin", AT).kind
+
+
+@pytest.mark.parametrize(
+    ("code", "what", "our_fault"),
+    [
+        (130, "ended the connection (protocol error)", True),
+        (135, "something is not allowed", True),
+        (139, "shuts down", False),
+        (141, "heard nothing from us", False),
+        (149, "a message was too large", True),
+        (151, "quota", True),
+        (152, "somebody asked it to", False),
+    ],
+)
+def test_a_broker_that_says_why_it_hangs_up_is_quoted(code: int, what: str, our_fault: bool) -> None:
+    found = trouble.dismissed(code, "Protocol error", "moshi", AT)
+    assert found.line.startswith(f"MQTT broker {AT}: ")
+    assert what in found.line
+    assert not found.rival
+    assert not found.unexplained
+    assert found.our_fault is our_fault
+
+
+def test_a_broker_that_shuts_down_is_then_away_which_is_no_news() -> None:
+    absent = trouble.unreachable(ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"), AT)
+    assert trouble.dismissed(139, "Server shutting down", "moshi", AT).kind == absent.kind
+
+
 def test_a_contested_link_names_the_client_id() -> None:
     assert "no other client has the id twin" in trouble.contested("twin", AT).line
 

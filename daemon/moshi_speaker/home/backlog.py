@@ -63,7 +63,7 @@ class MemoryBacklog:
 class Feed:
     """The events of a backlog one by one, and again from the oldest one at each new connection.
 
-    Used by the link's thread; only what says so may be called from others.
+    Used by the link's thread; only what says so may be called from others. Times are seconds of its clock.
     """
 
     def __init__(self, backlog: Backlog, batch: int) -> None:
@@ -73,24 +73,38 @@ class Feed:
         self._batch: deque[WaitingEvent] = deque()
         self._cursor = 0
         self._news = True
+        self._again = False
+        self._held_until = float("-inf")
 
     def notify(self) -> None:
         """There may be something new. From any thread."""
         self._news = True
 
-    @property
-    def may_have_more(self) -> bool:
+    def hold(self, until: float) -> None:
+        """Give nothing until then, and then begin again. From any thread."""
+        self._held_until = until
+        self._again = True
+
+    def ready(self, now: float) -> bool:
         """Whether to ask for the next one is worth the while."""
-        return bool(self._batch) or self._news
+        return now >= self._held_until and (bool(self._batch) or self._news or self._again)
+
+    def wait_s(self, now: float) -> float:
+        """Seconds until it gives something again, if it is held."""
+        return self._held_until - now if self._held_until > now else float("inf")
 
     def rewind(self) -> None:
-        """Begin again with the oldest one that was not confirmed."""
+        """Begin again with the oldest one that was not confirmed, now."""
         self._batch.clear()
         self._cursor = 0
         self._news = True
+        self._again = False
+        self._held_until = float("-inf")
 
     def next(self) -> WaitingEvent | None:
         """The next event, or None if there is no more for now. May take a moment."""
+        if self._again:
+            self.rewind()
         if not self._batch:
             self._news = False
             found = self._backlog.after(self._cursor, self._limit)

@@ -36,6 +36,7 @@ MAX_PACKET_BYTES = 65_536
 """Longest packet that an MQTT 5 broker may send us."""
 MAX_RECEIVED = 20
 """Messages that an MQTT 5 broker may send us before we have answered the first."""
+KEEP_ALIVE_TIMEOUT = 141
 FRAME_BYTES = 16
 """What surrounds topic and payload of a message, at most."""
 
@@ -180,6 +181,12 @@ class Connection:
         if code is not None:
             self._answered(parcel, _refusal(code))
 
+    def give_up(self, why: Trouble) -> None:
+        """Treat it as ended."""
+        with self._changed:
+            self.ended = self.ended or why
+            self._changed.notify_all()
+
     def close(self, orderly: bool) -> None:
         """End the connection: with a goodbye if ``orderly``, else the broker sends our last will."""
         if orderly:
@@ -251,7 +258,8 @@ class Connection:
             elif self.ended is None and flags.is_disconnect_packet_from_server:
                 self.ended = trouble.dismissed(code.value, str(code), self._client_id, self.address)
             elif self.ended is None:
-                self.ended = trouble.lost(str(code), self.address)
+                silent = code.value == KEEP_ALIVE_TIMEOUT
+                self.ended = trouble.lost(str(code), self.address, silent=silent)
             self._changed.notify_all()
 
     def _on_publish(self, client: Client, data: object, mid: int, code: ReasonCode, _: object) -> None:

@@ -2,12 +2,15 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
+from moshi_speaker.home import trouble
 from moshi_speaker.home.backlog import Backlog, Feed, message
 from moshi_speaker.home.connection import Connection, Parcel, Refusal
 from moshi_speaker.home.outgoing import Outgoing
 from moshi_speaker.home.payloads import OFFLINE, ONLINE, Message
 from moshi_speaker.home.repeats import Repeat, Repeats
+from moshi_speaker.home.suspects import Suspects
 from moshi_speaker.home.telling import Teller
 from moshi_speaker.home.topics import Topics
 from moshi_speaker.home.traffic import LinkFigures, Traffic
@@ -18,6 +21,12 @@ MAX_ANSWERS = 1000
 """Answers to requests that may wait; beyond it the oldest is dropped and counted."""
 MAX_IN_FLIGHT = 16
 """Messages that may wait for the broker's answer; below mosquitto's limit of 20."""
+ANSWER_S = 60.0
+"""Seconds for the broker to acknowledge a message; then the connection is made anew."""
+RETRY_S = 10.0
+"""Seconds after which an event is sent again that the broker could not take just then."""
+TRIES = 3
+"""How often it is sent until it is given up."""
 
 _ANSWERS, _OTHERS = "answers", "events"
 _TOO_MANY = {
@@ -53,6 +62,9 @@ class Delivery:
         self._outgoing.put(self.availability(ONLINE))
         self._repeats = Repeats()
         self._traffic = Traffic()
+        self._suspects = Suspects()
+        self._tries: dict[int | None, int] = {}
+        self._refused_topics: set[str] = set()
         self._connection: Connection | None = None
         self._dropped_before = 0
         self._finishing = False
@@ -65,6 +77,11 @@ class Delivery:
     def connected(self) -> bool:
         """Whether there is a broker that listens now."""
         return self._traffic.connected_since is not None
+
+    @property
+    def under_suspicion(self) -> bool:
+        """Whether the last connection ended at a message that may be to blame, so that the next may too."""
+        return self._suspects.blamed
 
     @property
     def figures(self) -> LinkFigures:
@@ -144,43 +161,91 @@ class Delivery:
             self._feed.rewind()
             self._connection = None
             self.all_said = connection.ended is None and not unanswered and self._parted
+        self._suspect(connection, unanswered)
 
     def answered(self, parcel: Parcel, refusal: Refusal | None) -> None:
         """The broker has it, or does not take it."""
+        again = False
         with self._changed:
+            if self._suspects.answered(parcel):
+                self._teller.forget("link")
+            tries = self._tries.pop(parcel.number, 0) + 1
             if refusal is None:
                 self._traffic.acknowledged(self._clock() - parcel.sent_at)
+                self._refused_topics.discard(parcel.message.topic)
             else:
-                self._traffic.refused += 1
-        if refusal is not None:
-            line = f"the MQTT broker refuses what we publish on {parcel.message.topic} ({refusal.reason})"
-            self._teller.tell(f"publish {parcel.message.topic}", line)
-        if parcel.number is not None:
+                again = parcel.number is not None and not refusal.for_good and tries < TRIES
+                if again:
+                    self._tries[parcel.number] = tries
+                    self._feed.hold(self._clock() + RETRY_S)
+                else:
+                    self._traffic.refused += 1
+        if refusal is not None and not again:
+            self._tell_refused(parcel.message.topic, refusal.reason)
+        if parcel.number is not None and not again:
             self._backlog.confirm(parcel.number)
+
+    def _tell_refused(self, topic: str, reason: str) -> None:
+        """Once for each topic, and one line where the broker takes nothing at all."""
+        if topic not in self._refused_topics:
+            self._refused_topics.add(topic)
+            line = f"the MQTT broker does not take what we publish on {topic} ({reason})"
+            self._teller.tell_some("refusals", f"{line}; allow this speaker to at the broker")
+
+    def _suspect(self, connection: Connection, unanswered: list[Parcel]) -> None:
+        """If the broker hung up on us: find out whether there is a message at which it does."""
+        why = connection.ended
+        if why is None or not why.our_fault:
+            return
+        with self._changed:
+            condemned = self._suspects.hung_up(unanswered)
+        if len(unanswered) == 1:
+            connection.ended = replace(why, unexplained=False)
+        if condemned is not None:
+            message = condemned.message
+            self._refused_topics.add(message.topic)
+            line = f"MQTT broker {connection.address}: hangs up at each message on {message.topic}"
+            remedy = "it is not sent any more until the next start; look into the broker's log"
+            self._teller.say(f"{line} ({len(message.payload.encode())} bytes); {remedy}")
 
     def _next(self, connection: Connection) -> Parcel | None:
         """The next message to send; None when the connection ended, or all is said."""
         while self._await_turn(connection):
-            with self._changed:
-                waiting = self._outgoing.take()
-            if waiting is not None:
-                return Parcel(waiting, sent_at=self._clock())
-            event = self._feed.next()
-            if event is not None:
-                return Parcel(message(event, self._wall()), event.number, sent_at=self._clock())
+            parcel = self._look()
+            if parcel is not None and not self._suspects.condemned(parcel):
+                return parcel
+            if parcel is not None:
+                self.answered(parcel, Refusal("the broker hangs up at it", for_good=True))
+        return None
+
+    def _look(self) -> Parcel | None:
+        """What is to be sent now, if there is anything."""
+        with self._changed:
+            waiting = self._outgoing.take()
+        if waiting is not None:
+            return Parcel(waiting, sent_at=self._clock())
+        event = self._feed.next()
+        if event is not None:
+            return Parcel(message(event, self._wall()), event.number, sent_at=self._clock())
         return None
 
     def _await_turn(self, connection: Connection) -> bool:
         """Wait until something may be sent; False when the connection ended, or all is said."""
         with self._changed:
             while not connection.ended and not self._abandoned:
-                self._repeat()
-                in_flight = len(connection.unanswered)
-                waiting = len(self._outgoing) or self._feed.may_have_more
-                if waiting and in_flight < min(MAX_IN_FLIGHT, connection.window):
+                now = self._clock()
+                self._repeat(now)
+                in_flight = connection.unanswered
+                window = 1 if self._suspects.careful else min(MAX_IN_FLIGHT, connection.window)
+                waiting = len(self._outgoing) or self._feed.ready(now)
+                if not waiting and not in_flight:
+                    self._suspects.all_answered()
+                if waiting and len(in_flight) < window:
                     return True
-                if not self._finishing or waiting or in_flight:
-                    self._changed.wait(self._repeats.wait_s(self._clock()))
+                if in_flight and now >= in_flight[0].sent_at + ANSWER_S:
+                    connection.give_up(trouble.deaf(connection.address))
+                elif not self._finishing or waiting or in_flight:
+                    self._changed.wait(self._wait_s(now, in_flight))
                 elif self._parted:
                     return False
                 else:
@@ -188,9 +253,15 @@ class Delivery:
                     self._outgoing.put(self.availability(OFFLINE))
         return False
 
-    def _repeat(self) -> None:
+    def _wait_s(self, now: float, in_flight: list[Parcel]) -> float | None:
+        """Seconds until something is due without a sign from anybody."""
+        answer = in_flight[0].sent_at + ANSWER_S - now if in_flight else float("inf")
+        wait_s = min(answer, self._repeats.wait_s(now), self._feed.wait_s(now))
+        return wait_s if wait_s < float("inf") else None
+
+    def _repeat(self, now: float) -> None:
         """Queue what is due to be sent again."""
-        due = self._repeats.take(self._clock())
+        due = self._repeats.take(now)
         if due is Repeat.ALL:
             self._outgoing.repeat()
         elif due is Repeat.AVAILABILITY and not self._finishing:

@@ -194,7 +194,7 @@ class Link:
 
     def _talk(self, connection: Connection) -> Trouble | None:
         since = self._clock()
-        if not self._lives.contested:
+        if not self._lives.contested and not self._delivery.under_suspicion:
             _log.info("connected to the MQTT broker %s (MQTT %s)", connection.address, connection.version)
             self._teller.forget("link")
         self._serve(connection)

@@ -29,8 +29,8 @@ _DISMISSALS = {
     151: ("ended the connection: a quota is used up", "look into the broker's quotas"),
     152: ("ended the connection: somebody asked it to", "trying again"),
 }
-_DISMISSAL_KINDS = {139: "unreachable", 141: "unreachable", 152: "unreachable"}
-"""They are what a lost connection is."""
+_NOT_US = {139, 141, 152}
+"""They are what a lost connection is, and nothing that we sent is the reason."""
 _OWN_ID = "give each speaker its own speaker.id"
 
 
@@ -46,6 +46,8 @@ class Trouble:
     """Another version of MQTT may help."""
     unexplained: bool = False
     """A link that was open has ended, and nobody said why."""
+    our_fault: bool = False
+    """The broker may not have liked what we sent."""
     rival: bool = False
     """Another client has our id."""
 
@@ -81,10 +83,13 @@ def unanswered(address: str) -> Trouble:
     return _trouble("silent", address, _SILENT, "check mqtt.port and mqtt.tls", other_version=True)
 
 
-def lost(name: str, address: str) -> Trouble:
-    """An open link to ``address`` ended; ``name`` is that of MQTT's reason code."""
+def lost(name: str, address: str, *, silent: bool = False) -> Trouble:
+    """An open link to ``address`` ended; ``name`` is that of MQTT's reason code.
+
+    ``silent``: nothing had come from there for too long.
+    """
     found = _trouble("unreachable", address, f"connection lost ({name.lower()})", "trying again")
-    return replace(found, unexplained=True)
+    return replace(found, unexplained=True, our_fault=not silent)
 
 
 def contested(client_id: str, address: str) -> Trouble:
@@ -102,7 +107,13 @@ def dismissed(code: int, name: str, client_id: str, address: str) -> Trouble:
     what, remedy = _DISMISSALS.get(
         code, (f"ended the connection ({name.lower()})", "look into the broker's log")
     )
-    return _trouble(_DISMISSAL_KINDS.get(code, f"dismissed {code}"), address, what, remedy)
+    kind = "unreachable" if code in _NOT_US else f"dismissed {code}"
+    return replace(_trouble(kind, address, what, remedy), our_fault=code not in _NOT_US)
+
+
+def deaf(address: str) -> Trouble:
+    """The broker at ``address`` is there, but acknowledges nothing."""
+    return _trouble("deaf", address, "does not acknowledge what we send", "look into the broker's log")
 
 
 def _trouble(kind: str, address: str, what: str, remedy: str, *, other_version: bool = False) -> Trouble:
