@@ -209,9 +209,8 @@ class FakeDevice:
 class FakeWake:
     """Hears the wake word in the chunk that the test names; counts the chunks."""
 
-    words = ("hey_jarvis",)
-
-    def __init__(self, news: News) -> None:
+    def __init__(self, news: News, words: tuple[str, ...] = ("hey_jarvis",)) -> None:
+        self.words = words
         self.chunks = 0
         self.resets = 0
         self.word_in: set[int] = set()
@@ -227,7 +226,7 @@ class FakeWake:
             raise self.failure
         number, self.chunks = self.chunks, self.chunks + 1
         self._news.tell()
-        return [self.score if number in self.word_in else 0.0]
+        return [self.score if number in self.word_in else 0.0] * len(self.words)
 
     def reset(self) -> None:
         self.resets += 1

@@ -14,6 +14,7 @@ from moshi_speaker.engine.interface import Engine, Status
 from moshi_speaker.errors import CheckpointError
 from moshi_speaker.settings import Settings
 from moshi_speaker.speaker.daemon import Speaker
+from moshi_speaker.speaker.listening import MakeDetector
 from moshi_speaker.speaker.memory import Memory
 from moshi_speaker.wake.detector import Detector
 from moshi_speaker.wake.policy import WakePolicy
@@ -35,8 +36,12 @@ class Stage:
         wake: bool = True,
         make_engine: Callable[[Status], Engine] | None = None,
         detector: Detector | None = None,
+        make_detector: MakeDetector | None = None,
     ) -> None:
-        """``make_engine`` makes others than the fake ones; ``detector`` stands in for the fake one."""
+        """``make_engine`` makes others than the fake ones; ``detector`` stands in for the fake one.
+
+        ``make_detector`` makes those of other wake words.
+        """
         self.news = News()
         self.device = FakeDevice(self.news)
         self.wake = FakeWake(self.news)
@@ -55,6 +60,7 @@ class Stage:
             detector,
             make_engine or self._make_engine,
             time.monotonic,
+            make_detector=make_detector,
             memory=Memory(settings.speaker.state_dir),
         )
 
@@ -76,6 +82,16 @@ class Stage:
             self.device.push(numbered(self.pushed), self._began + self.pushed * FRAME_SECONDS)
             self.pushed += 1
             await self.news.until(lambda: self.wake.chunks > self.pushed - IN_FLIGHT)
+
+    async def hear_with(self, engine: FakeWake | None, frames: int) -> None:
+        """The same with another wake engine, if there is one; in the last frame is its word."""
+        if engine is not None:
+            engine.word_in.add(engine.chunks + frames - 1)
+        self._began = self._began or time.monotonic()
+        for _ in range(frames):
+            self.device.push(numbered(self.pushed), self._began + self.pushed * FRAME_SECONDS)
+            self.pushed += 1
+            assert await asyncio.to_thread(self.speaker._body.ears._front_end.wait_idle, 10.0)
 
     async def until_idle(self) -> None:
         """The first engine is ready."""
@@ -122,10 +138,13 @@ async def on_stage(
     run: bool = True,
     make_engine: Callable[[Status], Engine] | None = None,
     detector: Detector | None = None,
+    make_detector: MakeDetector | None = None,
 ) -> AsyncIterator[Stage]:
     """A speaker that runs until the end of the block, and leaves nothing behind."""
     tasks, threads = asyncio.all_tasks(), set(threading.enumerate())
-    stage = Stage(settings, wake=wake, make_engine=make_engine, detector=detector)
+    stage = Stage(
+        settings, wake=wake, make_engine=make_engine, detector=detector, make_detector=make_detector
+    )
     if run:
         stage.run()
     took = 0.0

@@ -11,6 +11,7 @@ import pytest
 
 from moshi_speaker.settings import Settings
 from moshi_speaker.speaker import parts
+from moshi_speaker.wake import auto
 from moshi_speaker.wake.clip import LastWakeClip
 from moshi_speaker.wake.detector import CHUNK_SAMPLES, Detector, WakeChunk
 from moshi_speaker.wake.policy import WakePolicy
@@ -117,7 +118,7 @@ def test_nothing_is_written_unless_a_setting_says_so(
     keep: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = ScriptedEngine(hey_test=[0.0] * 16 + [0.9] * 2)
-    monkeypatch.setattr(parts, "open_engine", lambda settings: engine)
+    monkeypatch.setattr(auto, "open_engine", lambda settings: engine)
     given = {"speaker": {"state_dir": tmp_path / "state"}, "wake": {"keep_clip": keep}}
     detector = parts.detector(Settings.model_validate(given))
     assert detector is not None

@@ -27,18 +27,20 @@ def run(settings: Settings, trace: Path | None = None) -> None:
 async def _run(settings: Settings) -> None:
     # Imported here: the parts take a while to load.
     from moshi_speaker.speaker.daemon import Speaker
+    from moshi_speaker.speaker.listening import first_detector, maker
     from moshi_speaker.speaker.memory import Memory
-    from moshi_speaker.speaker.parts import detector, engine, sound_device, stop_detector
+    from moshi_speaker.speaker.parts import engine, sound_device, stop_detector
     from moshi_speaker.speaker.sleep import asleep_s
 
+    memory = Memory(settings.speaker.state_dir)
     speaker = Speaker(
         settings,
         sound_device(settings, time.monotonic),
-        detector(settings),
+        first_detector(settings, memory, maker(settings.speaker.state_dir)),
         lambda status: engine(settings, status),
         time.monotonic,
         stop_detector=stop_detector(settings),
-        memory=Memory(settings.speaker.state_dir),
+        memory=memory,
         asleep=asleep_s,
     )
     stop_on_signals(speaker.stop)

@@ -19,6 +19,7 @@ from moshi_speaker.speaker.ears import Ears
 from moshi_speaker.speaker.figures import Figures
 from moshi_speaker.speaker.heartbeat import Miss, Signs
 from moshi_speaker.speaker.keeping import Keeping
+from moshi_speaker.speaker.listening import Listening, MakeDetector, maker, remembered
 from moshi_speaker.speaker.live import LiveSettings
 from moshi_speaker.speaker.memory import Memory
 from moshi_speaker.speaker.microphone import Microphone
@@ -28,7 +29,7 @@ from moshi_speaker.speaker.tasks import Tasks
 from moshi_speaker.speaker.vitals import Vitals
 from moshi_speaker.speaker.voice import Voice
 from moshi_speaker.wake.auto import bundled_words
-from moshi_speaker.wake.choice import choices, present
+from moshi_speaker.wake.choice import choices
 from moshi_speaker.wake.detector import Detector
 
 CLOSE_S = 2.5
@@ -69,17 +70,18 @@ class Body:
         around_echo: Callable[[EchoCanceller], EchoCanceller],
         activity: VoiceActivity | None,
         stop_detector: Detector | None,
+        make_detector: MakeDetector | None,
         memory: Memory,
         asleep: Callable[[], float],
     ) -> None:
         """As the speaker is made; the ``owner`` hears what happens."""
         self._clock = clock
-        self.live = LiveSettings(settings)
-        self.wake_words = choices(settings.wake, bundled_words(settings.wake))
+        self.live = LiveSettings(remembered(settings, memory))
+        wake_words = choices(settings.wake, bundled_words(settings.wake))
         self.memory = memory
         self.tasks = Tasks(owner.fail)
         self.keeping = Keeping(memory, self.tasks)
-        self.reporting = Reporting(settings, clock, owner.emit, owner.request, tuple(self.wake_words))
+        self.reporting = Reporting(settings, clock, owner.emit, owner.request, tuple(wake_words))
         self.vitals = Vitals(self.reporting.publish, clock())
         self.signs = Signs(clock)
         self.mixer = Mixer(memory.volume(settings.audio.volume), settings.audio.earcon_volume)
@@ -127,7 +129,19 @@ class Body:
             zero_input_s=settings.audio.zero_input_s,
             asleep=asleep,
         )
-        self._figures = Figures(device, self.sound, self.ears, self.microphone, detector)
+        self.listening = Listening(
+            settings,
+            detector,
+            self.ears,
+            self.live,
+            make=make_detector or maker(settings.speaker.state_dir),
+            options=wake_words,
+            memory=memory,
+            keeping=self.keeping,
+            tasks=self.tasks,
+            report=self.reporting.report,
+        )
+        self._figures = Figures(device, self.sound, self.ears, self.microphone, self.listening)
         self.vitals.hearing = lambda: self._figures.report(self.signs.ages(clock()))
         tuning.take(
             self.live,
@@ -136,7 +150,7 @@ class Body:
             user_speech=user_speech,
             moshi_speech=moshi_speech,
             mixer=self.mixer,
-            detector=detector,
+            wake_words=self.listening.renew,
             stop_detector=stop_detector,
             emit=owner.emit,
         )
@@ -151,8 +165,7 @@ class Body:
         await self.reporting.start()
         self.reporting.report(ev.ReportState(state))
         self.reporting.report(ev.ReportVolume(self.mixer.volume))
-        self.reporting.report(ev.ReportWakeSensitivity(bounds.sensitivity(self.live.settings.wake)))
-        self.reporting.report(ev.ReportWakeWord(present(self.live.settings.wake)))
+        self.listening.tell()
         self.vitals.start()
         self.ears.start()
 
@@ -162,6 +175,7 @@ class Body:
         ``failed`` says at the end whether the house shall know that an error was the reason.
         """
         began = self._clock()
+        self.listening.stop()
         await self.tasks.finish(
             self.tasks.spawn(self.voice.close(), "the engine"),
             self.tasks.spawn(self.sound.stop(), "the sound device"),

@@ -29,6 +29,7 @@ from moshi_speaker.settings import Settings
 from moshi_speaker.speaker import bounds
 from moshi_speaker.speaker.body import Body
 from moshi_speaker.speaker.heartbeat import Miss, Part
+from moshi_speaker.speaker.listening import MakeDetector
 from moshi_speaker.speaker.memory import Memory
 from moshi_speaker.speaker.requests import Requests
 from moshi_speaker.wake.detector import Detector
@@ -53,14 +54,16 @@ class Speaker:
         around_echo: Callable[[EchoCanceller], EchoCanceller] = lambda echo: echo,
         activity: VoiceActivity | None = None,
         stop_detector: Detector | None = None,
+        make_detector: MakeDetector | None = None,
         memory: Memory | None = None,
         asleep: Callable[[], float] = lambda: 0.0,
     ) -> None:
         """What differs between a room of files and a real one comes from outside; ``clock`` in seconds.
 
         ``around_echo`` may put something around the echo canceller; ``activity`` takes the place of the front
-        end's own part. ``stop_detector`` hears the stop phrase. Without a ``memory`` nothing is known of an
-        earlier life, and nothing kept for a later. ``asleep`` says how many seconds the machine has slept.
+        end's own part. ``stop_detector`` hears the stop phrase; ``make_detector`` makes others than the usual
+        ones, for other wake words. Without a ``memory`` nothing is known of an earlier life, and nothing kept
+        for a later. ``asleep`` says how many seconds the machine has slept.
         """
         self._settings = settings
         self._clock = clock
@@ -84,10 +87,11 @@ class Speaker:
             around_echo=around_echo,
             activity=activity,
             stop_detector=stop_detector,
+            make_detector=make_detector,
             memory=memory,
             asleep=asleep,
         )
-        self._requests = Requests(self._body.live, self._body.reporting.report)
+        self._requests = Requests(self._body.live, self._body.reporting.report, self._body.listening)
         self._body.live.on_change(self._renew_limits, *bounds.LIMITS)
 
     @property
@@ -239,6 +243,8 @@ class Speaker:
             case ev.ReportMute(on):
                 body.memory.keep_muted(on)  # what the house is told holds after a power cut too
                 body.keeping.then(partial(body.reporting.report, effect))
+            case ev.ReportState():
+                body.keeping.in_turn(partial(body.reporting.report, effect))
             case ev.GiveUp(message):
                 self._give_up(message)
             case ev.ReportProblem() if self._failure is not None:

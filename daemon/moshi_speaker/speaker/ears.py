@@ -56,6 +56,9 @@ class Ears:
         """
         self._loop = asyncio.get_running_loop()
         self._detector = detector
+        self._between_chunks = threading.Lock()
+        """Held while the wake word's detector hears a chunk, and while another takes its place."""
+        self._stopped = False
         self._activity = AttentiveActivity(activity)
         self._speech = speech
         self._stop_detector = stop_detector
@@ -128,9 +131,24 @@ class Ears:
         self._front_end.set_hearing(on)
         self.forget()
 
+    def listen_with(self, detector: Detector | None) -> None:
+        """Listen for other wake words from the next chunk on, or for none; the detector before is closed.
+
+        From another thread than that of the event loop: it waits for the chunk that is heard just now.
+        """
+        with self._between_chunks:
+            before, self._detector = self._detector, detector
+            stopped = self._stopped
+        if before is not None:
+            before.close()
+        if stopped and detector is not None:
+            detector.close()
+
     def stop(self) -> None:
         """End the front end's thread, and wait for it. May be called twice."""
         self._front_end.stop()
+        with self._between_chunks:
+            self._stopped = True
         if self._detector is not None:
             self._detector.close()
         if self._stop_detector is not None:
@@ -182,7 +200,8 @@ class Ears:
 
     def _hear_chunk(self, chunk: NDArray[np.int16], at_end: float, guarded: bool) -> None:
         self._listen_for_stop(chunk, at_end, guarded)
-        self._listen_for_word(chunk, at_end, guarded)
+        with self._between_chunks:
+            self._listen_for_word(chunk, at_end, guarded)
 
     def _listen_for_word(self, chunk: NDArray[np.int16], at_end: float, guarded: bool) -> None:
         if self._detector is None:

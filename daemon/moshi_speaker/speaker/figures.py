@@ -1,25 +1,25 @@
 """How hearing fares, as the house is told: the echo canceller, the wake words, the devices."""
 
 from moshi_speaker.audio.frames import Device
-from moshi_speaker.events import EchoFigures, HearingFigures, SoundFigures, WakeFigures
+from moshi_speaker.events import EchoFigures, HearingFigures, SoundFigures
 from moshi_speaker.speaker.ears import Ears
 from moshi_speaker.speaker.heartbeat import Ages
+from moshi_speaker.speaker.listening import Listening
 from moshi_speaker.speaker.microphone import Microphone
 from moshi_speaker.speaker.sound import Sound
-from moshi_speaker.wake.detector import Detector
 
 
 class Figures:
     """Asks the parts; used from the event loop only."""
 
     def __init__(
-        self, device: Device, sound: Sound, ears: Ears, microphone: Microphone, detector: Detector | None
+        self, device: Device, sound: Sound, ears: Ears, microphone: Microphone, listening: Listening
     ) -> None:
         self._device = device
         self._sound = sound
         self._ears = ears
         self._microphone = microphone
-        self._detector = detector
+        self._listening = listening
 
     def sound(self, ages: Ages) -> SoundFigures:
         """How the sound fares, given the ages of the signs of life."""
@@ -41,7 +41,7 @@ class Figures:
 
     def report(self, ages: Ages) -> HearingFigures:
         """All of it."""
-        return HearingFigures(self._echo(), self._wake(), self.sound(ages))
+        return HearingFigures(self._echo(), self._listening.figures, self.sound(ages))
 
     def _echo(self) -> EchoFigures | None:
         rung, state = self._microphone.rung, self._microphone.state
@@ -50,9 +50,3 @@ class Figures:
         return EchoFigures(
             rung.value, state.reduction_db, state.delay_ms, state.drift_ppm, state.residual_dbfs
         )
-
-    def _wake(self) -> WakeFigures | None:
-        if self._detector is None:
-            return None
-        words = self._detector.statistics
-        return WakeFigures(words.detections, words.near_misses, words.histogram, words.last_score)

@@ -1,11 +1,17 @@
 """What the speaker remembers goes to the disk, while the event loop goes on."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 
 from moshi_speaker.speaker.executor import DaemonExecutor
 from moshi_speaker.speaker.memory import Memory
 from moshi_speaker.speaker.tasks import Tasks
+
+PATIENCE_S = 5.0
+"""Seconds that a disk may take; after them the house is told all the same."""
+
+log = logging.getLogger(__name__)
 
 Tell = Callable[[], None]
 
@@ -18,6 +24,9 @@ class Keeping:
         self._tasks = tasks
         self._executor = DaemonExecutor("memory")  # a disk may hang for ever
         self._waiting: list[Tell] = []
+        """What is to be told after the next write."""
+        self._telling: list[Tell] = []
+        """What is to be told after the present one."""
         self._writing: asyncio.Task[None] | None = None
 
     @property
@@ -38,6 +47,13 @@ class Keeping:
         else:
             self._waiting.append(tell)
 
+    def in_turn(self, tell: Tell) -> None:
+        """Call ``tell`` after what waits for the disk; at once if nothing does."""
+        if self._waiting or self._telling:
+            self._waiting.append(tell)
+        else:
+            tell()
+
     def stop(self) -> None:
         """End the thread."""
         self._executor.shutdown(wait=False)
@@ -46,9 +62,23 @@ class Keeping:
         loop = asyncio.get_running_loop()
         try:
             while self._memory.due or self._waiting:
-                waiting, self._waiting = self._waiting, []
-                await loop.run_in_executor(self._executor, self._memory.write)
-                for tell in waiting:
-                    tell()
+                written = loop.run_in_executor(self._executor, self._memory.write)
+                self._telling, self._waiting = self._waiting, []
+                while not (await asyncio.wait({written}, timeout=PATIENCE_S))[0]:
+                    self._give_up()
+                written.result()  # it raises nothing that is expected
+                self._tell()
         finally:
             self._writing = None
+
+    def _tell(self) -> None:
+        telling, self._telling = self._telling, []
+        for tell in telling:
+            tell()
+
+    def _give_up(self) -> None:
+        """What has waited for so long is told although it is not on the disk."""
+        if self._telling or self._waiting:
+            log.warning("%s: the disk hangs, so a mute may not outlast a power cut", self._memory.folder)
+        self._tell()
+        self._telling, self._waiting = self._waiting, []

@@ -8,10 +8,8 @@ from moshi_speaker.engine.process import LocalEngine
 from moshi_speaker.errors import ConfigError, MissingPartError
 from moshi_speaker.settings import Settings, WakeSettings, WakeWord
 from moshi_speaker.speaker.bounds import stop_policy
-from moshi_speaker.wake.auto import open_engine
-from moshi_speaker.wake.clip import LastWakeClip
-from moshi_speaker.wake.detector import Detector, WakeEngine
-from moshi_speaker.wake.policy import WakePolicy
+from moshi_speaker.wake.auto import open_detector, open_engine
+from moshi_speaker.wake.detector import Detector
 
 
 def sound_device(settings: Settings, clock: Callable[[], float]) -> PyAudioDevice:
@@ -19,18 +17,9 @@ def sound_device(settings: Settings, clock: Callable[[], float]) -> PyAudioDevic
     return PyAudioDevice(settings.audio.input_device, settings.audio.output_device, clock)
 
 
-def detector(
-    settings: Settings, watched: Callable[[WakeEngine], WakeEngine] = lambda engine: engine
-) -> Detector | None:
-    """The wake words' detector, or None if nobody shall listen for them. Raises SpeakerError.
-
-    ``watched`` may put an engine of its own around the real one.
-    """
-    wake = settings.wake
-    if not wake.enabled:
-        return None
-    clip = LastWakeClip(settings.speaker.state_dir) if wake.keep_clip else None
-    return Detector(watched(open_engine(wake)), WakePolicy.from_settings(wake), clip=clip)
+def detector(settings: Settings) -> Detector | None:
+    """The wake words' detector, or None if nobody shall listen for them. Raises SpeakerError."""
+    return open_detector(settings.wake, settings.speaker.state_dir)
 
 
 def stop_detector(settings: Settings) -> Detector | None:

@@ -8,12 +8,14 @@ from moshi_speaker.audio.echo import Cleaned, EchoCanceller, NoEchoCanceller
 from moshi_speaker.audio.frames import SAMPLE_RATE, Capture, Device, Lost, Render, Samples
 from moshi_speaker.engine.interface import AnsweredFrame, EngineInfo, Status, realtime_factor
 from moshi_speaker.engine.process import LocalEngine
-from moshi_speaker.settings import Settings
+from moshi_speaker.settings import Settings, WakeSettings
 from moshi_speaker.speaker.daemon import Speaker
+from moshi_speaker.speaker.listening import first_detector
 from moshi_speaker.speaker.memory import Memory
-from moshi_speaker.speaker.parts import detector, stop_detector
+from moshi_speaker.speaker.parts import stop_detector
 from moshi_speaker.tracing import Tracer, Track
-from moshi_speaker.wake.detector import WakeChunk, WakeEngine
+from moshi_speaker.wake.auto import open_detector
+from moshi_speaker.wake.detector import Detector, WakeChunk, WakeEngine
 
 
 class TracedDevice:
@@ -169,14 +171,21 @@ def trace_answer(tracer: Tracer, answer: AnsweredFrame, now: float) -> None:
 def traced_speaker(settings: Settings, device: Device, tracer: Tracer) -> Speaker:
     """The speaker, all of whose work is noted. Raises SpeakerError."""
     probe = FrontEndProbe(tracer)
+    memory = Memory(settings.speaker.state_dir)
+
+    def make_detector(wake: WakeSettings) -> Detector | None:
+        folder = settings.speaker.state_dir
+        return open_detector(wake, folder, lambda engine: TracedWakeEngine(engine, probe, tracer))
+
     return Speaker(
         settings,
         TracedDevice(device, tracer),
-        detector(settings, lambda engine: TracedWakeEngine(engine, probe, tracer)),
+        first_detector(settings, memory, make_detector),
         lambda status: TracedEngine(settings, status, tracer),
         tracer.clock,
         around_echo=probe.around,
         activity=TracedActivity(SileroActivity(), probe, tracer),
         stop_detector=stop_detector(settings),
-        memory=Memory(settings.speaker.state_dir),
+        make_detector=make_detector,
+        memory=memory,
     )

@@ -10,7 +10,6 @@ from moshi_speaker.speaker import bounds
 from moshi_speaker.speaker.live import Apply, LiveSettings
 from moshi_speaker.speaker.sound import Sound
 from moshi_speaker.wake.detector import Detector
-from moshi_speaker.wake.policy import WakePolicy
 
 
 def take(
@@ -21,11 +20,14 @@ def take(
     user_speech: UserSpeech,
     moshi_speech: MoshiSpeech,
     mixer: Mixer,
-    detector: Detector | None,
+    wake_words: Apply,
     stop_detector: Detector | None,
     emit: Callable[[Event], None],
 ) -> None:
-    """Let the parts take what changes; ``microphone`` takes what becomes of its sound."""
+    """Let the parts take what changes; ``microphone`` takes what becomes of its sound.
+
+    ``wake_words`` takes when scores are a wake word.
+    """
 
     def renew_voice(settings: Settings) -> None:
         moshi_speech.bounds = bounds.voice_bounds(settings)
@@ -36,10 +38,6 @@ def take(
     def renew_zeros(settings: Settings) -> None:
         sound.zero_input_s = settings.audio.zero_input_s
 
-    def renew_wake(settings: Settings) -> None:
-        if detector is not None:
-            detector.policy = WakePolicy.from_settings(settings.wake)
-
     def renew_stop(settings: Settings) -> None:
         if stop_detector is not None:
             stop_detector.policy = bounds.stop_policy(settings)
@@ -48,7 +46,7 @@ def take(
     live.on_change(renew_voice, *bounds.VOICE)
     live.on_change(renew_earcons, "audio.earcons", "audio.wake_earcon", "audio.earcon_volume")
     live.on_change(renew_zeros, "audio.zero_input_s")
-    live.on_change(renew_wake, *bounds.WAKE)
+    live.on_change(wake_words, *bounds.WAKE)
     live.on_change(renew_stop, *bounds.STOP)
     live.on_change(lambda settings: user_speech.set(bounds.speech_bounds(settings)), *bounds.SPEECH)
     live.on_change(lambda settings: emit(VolumeRequested(settings.audio.volume)), "audio.volume")

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from moshi_speaker.errors import ConfigError, MissingPartError
 from moshi_speaker.settings import WakeSettings, WakeWord
-from moshi_speaker.wake.detector import WakeEngine
+from moshi_speaker.wake.clip import LastWakeClip
+from moshi_speaker.wake.detector import Detector, WakeEngine
+from moshi_speaker.wake.policy import WakePolicy
 from moshi_speaker.wake.several import SeveralEngines
 
 _SUFFIXES = {"pyopen_wakeword": ".tflite", "openwakeword": ".onnx"}
@@ -38,6 +40,20 @@ def open_engine(settings: WakeSettings) -> WakeEngine:
             )
     engines = [_open(engine, words) for engine, words in choices.items()]
     return engines[0] if len(engines) == 1 else SeveralEngines(engines)
+
+
+def open_detector(
+    settings: WakeSettings, folder: Path, watched: Callable[[WakeEngine], WakeEngine] = lambda engine: engine
+) -> Detector | None:
+    """The wake words' detector, or None if nobody shall listen for them. Raises as ``open_engine`` does.
+
+    ``folder`` is where a detection's sound is kept, if the settings say so; ``watched`` may put an engine of
+    its own around the real one.
+    """
+    if not settings.enabled:
+        return None
+    clip = LastWakeClip(folder) if settings.keep_clip else None
+    return Detector(watched(open_engine(settings)), WakePolicy.from_settings(settings), clip=clip)
 
 
 def bundled_words(settings: WakeSettings) -> tuple[str, ...]:

@@ -53,6 +53,19 @@ class WakeStatistics:
         return tuple(map(sum, zip(*(word.histogram for word in self.words.values()), strict=True)))
 
 
+def together(before: WakeStatistics, now: WakeStatistics) -> WakeStatistics:
+    """The counts of both; the rest is of now."""
+    words = dict(before.words)
+    for name, counted in now.words.items():
+        known = words.get(name, WordStatistics())
+        words[name] = WordStatistics(
+            known.detections + counted.detections,
+            known.near_misses + counted.near_misses,
+            tuple(map(sum, zip(known.histogram, counted.histogram, strict=True))),
+        )
+    return WakeStatistics(MappingProxyType(words), now.last_score, now.last_scored_at)
+
+
 def with_peak(before: WordStatistics, score: float, *, near_miss: bool) -> WordStatistics:
     """The statistics after a peak of this score, 0 to 1, that may have been a near miss."""
     bins = list(before.histogram)
