@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from jinja2 import Environment, StrictUndefined
 
 from moshi_speaker.events import ReportDiagnostics, ReportTranscript, Side
 from moshi_speaker.home.components import EXPIRE_S, REMOVED, components
@@ -238,6 +240,28 @@ def test_a_template_looks_at_what_is_always_there(key: str) -> None:
     for name in expression.split(".")[1:]:
         assert name in value, expression
         value = value[name]
+
+
+def rendered(template: object, payload: str) -> str:
+    """As Home Assistant renders it, whose expressions are those of Jinja."""
+    values = {"value": payload}
+    with suppress(ValueError):
+        values["value_json"] = json.loads(payload)
+    return Environment(undefined=StrictUndefined).from_string(str(template)).render(values).strip()
+
+
+@pytest.mark.parametrize("side", ["user", "assistant"])
+def test_a_long_text_is_clipped_in_the_state_and_whole_in_the_attributes(side: str) -> None:
+    entity = components(KITCHEN, ("off",))[f"last_{side}"]
+    template, attributes = entity["value_template"], entity["json_attributes_template"]
+    for length in (0, 1, 254, 255, 256, 260, 600):
+        payload = json.dumps({"text": "é" * length, "ts": None})
+        state = rendered(template, payload)
+        assert len(state) == min(length, 255)
+        assert state.endswith("…") is (length > 255)
+        assert json.loads(rendered(attributes, payload)) == json.loads(payload)
+    assert rendered(template, "") == "None", "what Home Assistant takes for unknown"
+    assert rendered(attributes, "") == "{}"
 
 
 def test_what_expires_comes_often_enough_and_nothing_else_expires() -> None:

@@ -84,7 +84,7 @@ async def test_another_wake_word_takes_the_place_of_the_first(settings: Settings
         assert (await witness.json("event/wake"))["wake_word"] == "alexa"
         await stage.until_session(1)
         assert stage.wake.chunks == 0
-        assert stage.speaker._body.live.settings.wake.words[0].name == "alexa"
+        assert stage.speaker._body.listening.present == "alexa"
 
 
 async def test_a_new_detector_hears_for_a_while_before_it_may_be_sure(settings: Settings) -> None:
@@ -255,7 +255,7 @@ async def test_another_sensitivity_holds_at_once(settings: Settings) -> None:
         await witness.until("wake_sensitivity", "0.8")
         await witness.send("wake_word/set", "alexa")
         await witness.until("wake_word", "alexa")
-        assert stage.speaker._body.live.settings.wake.threshold == 0.2
+        assert stage.speaker._body.listening.wake.threshold == 0.2
 
 
 async def test_a_threshold_that_changes_while_a_word_loads_holds_for_it(settings: Settings) -> None:
@@ -310,18 +310,17 @@ def memory_with(folder: Path, word: str, threshold: float = 0.5) -> Memory:
 
 def test_what_was_chosen_is_loaded_at_the_start(tmp_path: Path) -> None:
     memory = memory_with(tmp_path, "alexa", 0.3)
-    detector = first_detector(Settings(), memory, maker(tmp_path))
+    detector = first_detector(WakeSettings(), memory, maker(tmp_path))
     assert detector is not None
     assert (detector.wake_words, detector.policy.threshold) == (("alexa",), 0.3)
     detector.close()
-    assert first_detector(Settings(), memory_with(tmp_path, "off"), maker(tmp_path)) is None
+    assert first_detector(WakeSettings(), memory_with(tmp_path, "off"), maker(tmp_path)) is None
 
 
 def test_a_choice_that_is_not_there_any_more_is_told_and_forgotten(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    settings = remembered(Settings(), memory_with(tmp_path, "marvin"))
-    assert settings == Settings()
+    assert remembered(WakeSettings(), memory_with(tmp_path, "marvin")) == WakeSettings()
     assert caplog.messages == ["the wake word marvin is not there any more: listening for hey_jarvis"]
 
 
@@ -334,12 +333,12 @@ def test_a_choice_that_does_not_load_any_more_does_not_keep_the_speaker_from_sta
         return maker(tmp_path)(wake)
 
     memory = memory_with(tmp_path, "alexa", 0.3)
-    detector = first_detector(Settings(), memory, make)
+    detector = first_detector(WakeSettings(), memory, make)
     assert detector is not None
     assert (detector.wake_words, detector.policy.threshold) == (("hey_jarvis",), 0.3)
     detector.close()
     assert caplog.messages == ["alexa.onnx: cannot be fetched; listening for hey_jarvis in place of alexa"]
-    assert present(remembered(Settings(), memory).wake) == "hey_jarvis"
+    assert present(remembered(WakeSettings(), memory)) == "hey_jarvis"
 
 
 def test_what_is_configured_and_does_not_load_ends_the_start(tmp_path: Path) -> None:
@@ -348,4 +347,4 @@ def test_what_is_configured_and_does_not_load_ends_the_start(tmp_path: Path) -> 
 
     for memory in (Memory(tmp_path), memory_with(tmp_path, "alexa")):
         with pytest.raises(MissingPartError, match=r"hey_jarvis\.onnx"):
-            first_detector(Settings(), memory, make)
+            first_detector(WakeSettings(), memory, make)

@@ -36,7 +36,7 @@ async def _run(settings: Settings) -> None:
     speaker = Speaker(
         settings,
         sound_device(settings, time.monotonic),
-        first_detector(settings, memory, maker(settings.speaker.state_dir)),
+        first_detector(settings.wake, memory, maker(settings.speaker.state_dir)),
         lambda status: engine(settings, status),
         time.monotonic,
         stop_detector=stop_detector(settings),

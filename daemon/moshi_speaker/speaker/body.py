@@ -76,7 +76,9 @@ class Body:
     ) -> None:
         """As the speaker is made; the ``owner`` hears what happens."""
         self._clock = clock
-        self.live = LiveSettings(remembered(settings, memory))
+        wake = remembered(settings.wake, memory)
+        threshold = settings.wake.model_copy(update={"threshold": wake.threshold})
+        self.live = LiveSettings(settings.model_copy(update={"wake": threshold}))
         wake_words = choices(settings.wake, bundled_words(settings.wake))
         self.memory = memory
         self.tasks = Tasks(owner.fail)
@@ -130,7 +132,8 @@ class Body:
             asleep=asleep,
         )
         self.listening = Listening(
-            settings,
+            settings.wake,
+            wake.words if wake.enabled else (),
             detector,
             self.ears,
             self.live,

@@ -31,31 +31,30 @@ MakeDetector = Callable[[WakeSettings], Detector | None]
 log = logging.getLogger(__name__)
 
 
-def remembered(settings: Settings, memory: Memory) -> Settings:
-    """The settings as somebody changed them in an earlier life: wake word and threshold."""
-    configured = settings.wake
+def remembered(configured: WakeSettings, memory: Memory) -> WakeSettings:
+    """What somebody chose in an earlier life: wake words, and their threshold."""
     wake = configured.model_copy(update={"threshold": memory.wake_threshold(configured.threshold)})
     name = memory.wake_word(present(configured))
-    if name != present(configured):
-        words = choices(configured, bundled_words(configured)).get(name)
-        if words is None:
-            log.warning("the wake word %s is not there any more: listening for %s", name, present(configured))
-        else:
-            wake = chosen(wake, words)
-    return settings.model_copy(update={"wake": wake})
+    if name == present(configured):
+        return wake
+    words = choices(configured, bundled_words(configured)).get(name)
+    if words is None:
+        log.warning("the wake word %s is not there any more: listening for %s", name, present(configured))
+        return wake
+    return chosen(wake, words)
 
 
-def first_detector(settings: Settings, memory: Memory, make: MakeDetector) -> Detector | None:
+def first_detector(configured: WakeSettings, memory: Memory, make: MakeDetector) -> Detector | None:
     """The detector of what was chosen last, or else of what is configured. Raises SpeakerError."""
-    wake, configured = remembered(settings, memory).wake, present(settings.wake)
-    if present(wake) == configured:
+    wake = remembered(configured, memory)
+    if present(wake) == present(configured):
         return make(wake)
     try:
         return make(wake)
     except SpeakerError as error:
-        log.warning("%s; listening for %s in place of %s", error, configured, present(wake))
-        memory.keep_wake_word(configured, configured)
-        return make(remembered(settings, memory).wake)
+        log.warning("%s; listening for %s in place of %s", error, present(configured), present(wake))
+        memory.keep_wake_word(present(configured), present(configured))
+        return make(remembered(configured, memory))
 
 
 class Listening:
@@ -63,7 +62,8 @@ class Listening:
 
     def __init__(
         self,
-        settings: Settings,
+        configured: WakeSettings,
+        words: tuple[WakeWord, ...],
         detector: Detector | None,
         ears: Ears,
         live: LiveSettings,
@@ -75,11 +75,12 @@ class Listening:
         tasks: Tasks,
         report: Callable[[ev.Report], None],
     ) -> None:
-        """``settings`` are those of the file, ``live`` those that hold; ``detector`` is what the ears have.
+        """``configured`` is what the file says. ``words``, maybe none, are those of the ears' ``detector``.
 
         ``options`` are the words behind each name that may be chosen.
         """
-        self._configured = settings.wake
+        self._configured = configured
+        self._words = words
         self._detector = detector
         self._ears = ears
         self._live = live
@@ -90,11 +91,21 @@ class Listening:
         self._tasks = tasks
         self._report = report
         self._executor = DaemonExecutor("wake-word-loader")
-        self._wanted = present(live.settings.wake)
+        self._wanted = self.present
         self._changing = False
         self._before = WakeStatistics.of(())
         """Of all detectors but the present one."""
         self._sensitivity = bounds.sensitivity(live.settings.wake)
+
+    @property
+    def wake(self) -> WakeSettings:
+        """The settings with what is listened for now."""
+        return chosen(self._live.settings.wake, self._words)
+
+    @property
+    def present(self) -> str:
+        """The name of what is listened for now."""
+        return present(self.wake)
 
     @property
     def figures(self) -> ev.WakeFigures | None:
@@ -107,12 +118,12 @@ class Listening:
     def tell(self) -> None:
         """Tell the house what is listened for, and how sensitively."""
         self._report(ev.ReportWakeSensitivity(self._sensitivity))
-        self._report(ev.ReportWakeWord(present(self._live.settings.wake)))
+        self._report(ev.ReportWakeWord(self.present))
 
     def renew(self, settings: Settings) -> None:
         """Other thresholds hold from the next chunk on."""
         if self._detector is not None:
-            self._detector.policy = WakePolicy.from_settings(settings.wake)
+            self._detector.policy = WakePolicy.from_settings(self.wake)
         before, self._sensitivity = self._sensitivity, bounds.sensitivity(settings.wake)
         if before != self._sensitivity:
             self._report(ev.ReportWakeSensitivity(self._sensitivity))
@@ -132,7 +143,7 @@ class Listening:
         if name not in self._options:
             offered = ", ".join(self._options)
             log.warning("no wake word %r; there are %s", name[:SHOWN_CHARACTERS], offered)
-            self._report(ev.ReportWakeWord(present(self._live.settings.wake)))
+            self._report(ev.ReportWakeWord(self.present))
             return
         self._wanted = name
         if not self._changing:
@@ -147,26 +158,26 @@ class Listening:
         try:
             while True:
                 name = self._wanted
-                if name != present(self._live.settings.wake):
+                if name != self.present:
                     await self._change_to(name)
                 if self._wanted == name:
                     break
         finally:
             self._changing = False
-        self._report(ev.ReportWakeWord(present(self._live.settings.wake)))
+        self._report(ev.ReportWakeWord(self.present))
 
     async def _change_to(self, name: str) -> None:
-        wake = chosen(self._live.settings.wake, self._options[name])
+        words = self._options[name]
+        wake = chosen(self._live.settings.wake, words)
         loop = asyncio.get_running_loop()
         try:
             detector = await loop.run_in_executor(self._executor, self._exchange, wake)
         except (SpeakerError, OSError) as error:
-            log.warning("%s; still listening for %s", error, present(self._live.settings.wake))
+            log.warning("%s; still listening for %s", error, self.present)
             return
         if self._detector is not None:
             self._before = together(self._before, self._detector.statistics)
-        self._detector = detector
-        self._live.adopt(wake=chosen(self._live.settings.wake, self._options[name]))
+        self._detector, self._words = detector, words
         self.renew(self._live.settings)  # the threshold may be another one since
         self._memory.keep_wake_word(name, present(self._configured))
         self._keeping.soon()

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from moshi_speaker.configfile.accepted import words
 from moshi_speaker.errors import BadCommand
 from moshi_speaker.events import Value
-from moshi_speaker.settings import Section, Settings, WakeSettings
+from moshi_speaker.settings import Section, Settings
 
 Apply = Callable[[Settings], None]
 """Takes all settings, one of which has another value now."""
@@ -62,10 +62,6 @@ class LiveSettings:
             apply(self._settings)
         present = changed.model_dump(mode="json", include={field})[field]
         return present  # type: ignore[no-any-return]  # JSON, as Value is
-
-    def adopt(self, *, wake: WakeSettings) -> None:
-        """Something else is listened for already, at somebody's wish."""
-        self._settings = self._settings.model_copy(update={"wake": wake})
 
     def _refused(self, name: str) -> BadCommand:
         shown = name[:SHOWN_CHARACTERS]

@@ -180,7 +180,7 @@ def traced_speaker(settings: Settings, device: Device, tracer: Tracer) -> Speake
     return Speaker(
         settings,
         TracedDevice(device, tracer),
-        first_detector(settings, memory, make_detector),
+        first_detector(settings.wake, memory, make_detector),
         lambda status: TracedEngine(settings, status, tracer),
         tracer.clock,
         around_echo=probe.around,
