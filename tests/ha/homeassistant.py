@@ -2,14 +2,13 @@
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
 from tests.ha.api import Api, Refused, post
 from tests.program import Lines
@@ -18,46 +17,49 @@ START_S = 90.0
 """Seconds for its start; it takes three on two idle cores."""
 STOP_S = 60.0
 """Seconds for an orderly stop."""
-_CONFIG: dict[str, Any] = {
-    "homeassistant": {
-        "name": "House",
-        "time_zone": "Europe/Berlin",
-        "unit_system": "metric",
-        "auth_mfa_modules": [],
-        "auth_providers": [
-            {"type": "trusted_networks", "trusted_networks": ["127.0.0.1"], "allow_bypass_login": True},
-            {"type": "homeassistant"},
-        ],
-    },
-    "history": None,
-    "logbook": None,
-    "logger": {"default": "info"},
-}
+OURS = Path(__file__).parents[2] / "config" / "home_assistant"
+"""What we give to people; put where docs/home-assistant.md says."""
+ABOUT_US = re.compile(r"mqtt|template|automation|script|blueprint|moshi|trigger|condition", re.IGNORECASE)
+"""What a complaint of ours would name: us, or what we use."""
+_CONFIG = """\
+homeassistant:
+  name: House
+  time_zone: {zone}
+  unit_system: metric
+  auth_mfa_modules: []
+  auth_providers:
+    - type: trusted_networks
+      trusted_networks: [127.0.0.1]
+      allow_bypass_login: true
+    - type: homeassistant
+http:
+  server_host: 127.0.0.1
+  server_port: {port}
+logger: {{default: info}}
+history:
+logbook:
+{more}
+"""
 
 
 class HomeAssistant:
     """Home Assistant on a free port of the loopback interface; port and storage stay over a restart."""
 
-    def __init__(self, folder: Path, **config: object) -> None:
-        """``config`` adds sections to its configuration.yaml. It is not started yet."""
+    def __init__(self, folder: Path, more: str = "", zone: str = "Europe/Berlin") -> None:
+        """``more`` is added to its configuration.yaml, ``zone`` is its time zone. It is not started yet."""
         self.folder = folder
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
-            self._port = int(probe.getsockname()[1])
-        self.url = f"http://127.0.0.1:{self._port}"
+            port = int(probe.getsockname()[1])
+        shutil.copytree(OURS / "blueprints", folder / "blueprints")
+        shutil.copy(OURS / "automations.yaml", folder / "moshi_speaker.yaml")
+        shutil.copy(OURS / "dashboard.yaml", folder / "dashboard.yaml")
+        (folder / "configuration.yaml").write_text(_CONFIG.format(port=port, more=more, zone=zone))
+        self.url = f"http://127.0.0.1:{port}"
         self.token = ""
-        http = {"server_host": "127.0.0.1", "server_port": self._port}
-        self.configure(http=http, **config)
         self._process: subprocess.Popen[str] | None = None
         self._earlier = ""
         self._lines: Lines | None = None
-
-    def configure(self, **config: object) -> None:
-        """Replace its configuration.yaml, which counts at the next start; the port and users stay."""
-        if "http" not in config:
-            config["http"] = {"server_host": "127.0.0.1", "server_port": self._port}
-        self.folder.mkdir(exist_ok=True)
-        (self.folder / "configuration.yaml").write_text(yaml.safe_dump(_CONFIG | config))
 
     def start(self) -> Api:
         """Start it; returns when everything in it has started. At the first time it gets a user."""
@@ -99,7 +101,7 @@ class HomeAssistant:
     def complaints(self) -> list[str]:
         """Lines of the log that are warnings or errors, and are about something that we brought."""
         grave = re.findall(r"^\S+ \S+ (?:WARNING|ERROR|CRITICAL) .*$", self.log, re.MULTILINE)
-        return [line for line in grave if OURS.search(line)]
+        return [line for line in grave if ABOUT_US.search(line)]
 
     def join_broker(self, api: Api, port: int) -> None:
         """Set MQTT up, as a user does in the settings."""
@@ -135,13 +137,11 @@ class HomeAssistant:
         if self._process is None or self._lines is None:
             return
         self._process.send_signal(number)
-        self._process.wait(STOP_S)
+        try:
+            self._process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            raise AssertionError(f"Home Assistant does not end:\n{self._lines.text[-3000:]}") from None
         self._lines.join()
         self._earlier += self._lines.text
         self._lines = self._process = None
-
-
-OURS = re.compile(
-    r"mqtt|template|automation|script|blueprint|moshi|lovelace|trigger|condition", re.IGNORECASE
-)
-"""What a complaint of ours would be about: the integrations that we use."""

@@ -34,12 +34,12 @@ def entity(key: str) -> str:
 class House:
     """Broker and Home Assistant are on while it is open; speakers come and go."""
 
-    def __init__(self, folder: Path, card: SoundCard, model: Path, **config: object) -> None:
-        """``config`` adds sections to Home Assistant's configuration."""
+    def __init__(self, folder: Path, card: SoundCard, model: Path, more: str = "") -> None:
+        """``more`` is added to Home Assistant's configuration."""
         self.folder = folder
         self.card = card
         self.broker = Mosquitto(folder)
-        self.ha = HomeAssistant(folder / "homeassistant", **config)
+        self.ha = HomeAssistant(folder / "homeassistant", more)
         self.api: Api
         self._model = model
         self._config = folder / "speaker.yaml"
@@ -75,7 +75,7 @@ class House:
             yield Speaker(program, witness)
 
     def talk(self, speaker: Speaker) -> None:
-        """Ask the speaker something by voice, let it answer, and be silent until it has gone back to sleep."""
+        """Ask the speaker something by voice, let it answer, and wait until it is idle again."""
         speaker.witness.forget()
         self.wake(
             lambda: speaker.witness.expect("event/conversation", event_type="started", within_s=HEARD_S)
@@ -97,8 +97,9 @@ class House:
         config = _config(self.folder / "state", self._model, self.broker.port)
         config |= {title: config.get(title, {}) | section for title, section in sections.items()}
         self._config.write_text(yaml.safe_dump(config))
-        command = (*arguments, "--config", self._config)
-        return Program(*command, home=self.folder, environment=self.card.environment)
+        return Program(
+            *arguments, "--config", self._config, home=self.folder, environment=self.card.environment
+        )
 
     def publish(self, topic: str, payload: str, *, retain: bool = False) -> None:
         """Send a message as somebody else; returns when the broker has it."""

@@ -1,4 +1,4 @@
-"""Every control goes the whole way: Home Assistant's action, the speaker, its own topic, Home Assistant's state."""
+"""Every control goes the whole way: Home Assistant, the speaker, its own topic, Home Assistant's state."""
 
 from collections.abc import Iterator
 
