@@ -116,14 +116,16 @@ class Entity:
         return EntityState(self._state, dict(self._attributes))
 
     def kept(self) -> Kept | None:
-        """What it takes over a restart: an event always, a sensor only as long as it would last."""
-        if self.platform == "event" or (self.config.get("expire_after") and self._state != UNKNOWN):
+        """What it takes over a restart: what happened last always, a sensor only as long as it would last."""
+        if self.platform in ("event", "button") or (
+            self.config.get("expire_after") and self._state != UNKNOWN
+        ):
             return Kept(self._state, dict(self._attributes), self._changed_at)
         return None
 
     def restore(self, kept: Kept) -> None:
         """Take that back."""
-        if self.platform != "event":
+        if self.platform == "sensor":
             expiry = kept.changed_at + self.config["expire_after"] * self._expiry_scale
             if expiry <= self._clock():
                 return
@@ -145,6 +147,10 @@ class Entity:
             self._hear_attributes(payload)
         if topic == self.config.get("state_topic"):
             self._hear_state(topic, payload, retained)
+
+    def press(self) -> None:
+        """Somebody pressed the button."""
+        self._show(datetime.now(UTC).isoformat(timespec="milliseconds"))
 
     def _hear_availability(self, topic: str, payload: str) -> None:
         by = self._available_by[topic]

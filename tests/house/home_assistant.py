@@ -179,6 +179,11 @@ class HomeAssistant:
         """Press a button."""
         config = self._config(entity_id)
         self._command(config, config.get("payload_press", "PRESS"))
+        with self._changed:
+            for entity in self._registry.entities:
+                if entity.entity_id == entity_id:
+                    entity.press()
+            self._show()
 
     def set_value(self, entity_id: str, value: float) -> None:
         """Set a number; a whole one is sent without a decimal point."""
