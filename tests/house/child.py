@@ -6,7 +6,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -42,15 +42,19 @@ class Daemon:
         state: str | None = None,
         sections: dict[str, dict[str, Any]] | None = None,
         removed: Sequence[tuple[str, str]] = (),
+        shorter: Mapping[str, float] | None = None,
     ) -> None:
-        """``state`` is the folder of its state, below ``folder``, if not its name; ``sections`` add to its
-        configuration; ``removed`` are entities that it no longer has."""
+        """``state`` is the folder of its state, below ``folder``, if not its name.
+
+        ``sections`` add to its configuration. ``removed`` are entities that it no longer has. ``shorter`` are
+        more times that a test cannot wait for.
+        """
         self.name = name
         self.state_dir = folder / (state or name)
         self._folder = folder
         self._config = folder / f"{state or name}.yaml"
         self._config.write_text(yaml.safe_dump(self._settings(port, sections or {})))
-        self._house = {"set": SHORTER, "removed": list(removed)}
+        self._house = {"set": {**SHORTER, **(shorter or {})}, "removed": list(removed)}
         self._process: subprocess.Popen[str] | None = None
         self._streams: list[Lines] = []
 

@@ -15,6 +15,8 @@ STATE = "sensor.lamp_state"
 def component(platform: str, key: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 (any option)
     own = {"platform": platform, "unique_id": f"lamp_{key}", "default_entity_id": f"{platform}.lamp_{key}"}
     topic = {} if platform == "button" else {"state_topic": f"lamp/{key}"}
+    if platform in ("switch", "number", "select"):
+        topic["command_topic"] = f"lamp/{key}/set"
     return {**own, "name": key.title(), **topic, **more}
 
 

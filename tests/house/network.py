@@ -3,6 +3,7 @@
 import selectors
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
@@ -16,6 +17,9 @@ class Network:
     While it is ``down`` nothing gets through, as when a cable is pulled: open connections stay open at both
     ends, nobody hears of those that the other end closes, and new ones are not answered.
     """
+
+    delay_s = 0.0
+    """Seconds that whatever is sent takes on its way."""
 
     def __init__(self, broker_port: int) -> None:
         self._broker_port = broker_port
@@ -94,6 +98,7 @@ class Network:
 
     def _carry(self, one: socket.socket) -> None:
         data = b""
+        time.sleep(self.delay_s)
         with suppress(OSError):
             data = one.recv(_PIECE)
         try:

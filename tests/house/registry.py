@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from tests.home.validator import mistakes
 from tests.house.entities import PLATFORMS, UNAVAILABLE, Entity, EntityState, Kept
 from tests.house.templates import Warn
 
@@ -93,8 +94,9 @@ class Registry:
         if not payload:
             self._remove_all(topic)
             return []
-        if wrong := _wrong(payload):
-            self._warn(f"ERROR: discovery message on {topic}: {wrong}")
+        for mistake in mistakes(topic, payload.decode()):
+            self._warn(f"ERROR: discovery message on {topic}: {mistake}")
+        if not _is_whole(payload):
             return []
         message = json.loads(payload)
         node, name = match.groups()
@@ -168,20 +170,17 @@ class Registry:
         return (hashed[0], config["unique_id"])
 
 
-def _wrong(payload: bytes) -> str:
-    """Why a device message is rejected as a whole; empty if it is not."""
+def _is_whole(payload: bytes) -> bool:
+    """Whether a device message is not rejected as a whole."""
     try:
         message = json.loads(payload)
     except ValueError:
-        return "no JSON"
+        return False
     if not isinstance(message, dict):
-        return "no object"
-    for key in ("device", "origin", "components"):
-        if not isinstance(message.get(key), dict):
-            return f"{key} is missing"
-    for key, component in message["components"].items():
-        if component.get("platform") not in PLATFORMS:
-            return f"components.{key}.platform"
-        if len(component) > 1 and "unique_id" not in component:
-            return f"components.{key}.unique_id"
-    return ""
+        return False
+    if not all(isinstance(message.get(key), dict) for key in ("device", "origin", "components")):
+        return False
+    return all(
+        one.get("platform") in PLATFORMS and (len(one) == 1 or "unique_id" in one)
+        for one in message["components"].values()
+    )

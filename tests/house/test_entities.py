@@ -51,7 +51,7 @@ def test_states_of_a_sensor(
         ("number", {"min": 0, "max": 100}, "101", "unknown", 1),
         ("number", {}, "loud", "unknown", 1),
         ("select", {"options": ["off", "on"]}, "off", "off", 0),
-        ("select", {"options": ["none", "on"]}, "None", "unknown", 0),
+        ("select", {"options": ["off", "on"]}, "None", "unknown", 0),
         ("select", {"options": ["off", "on"]}, "loud", "unknown", 1),
     ],
 )
