@@ -7,6 +7,7 @@ import pytest
 from moshi_speaker.events import (
     EchoFigures,
     EndReason,
+    Happened,
     HearingFigures,
     ProblemSource,
     Report,
@@ -93,17 +94,12 @@ def by_topic(messages: tuple[Message, ...]) -> dict[str, Message]:
 def test_every_report_becomes_a_message(payloads: Payloads) -> None:
     assert {type(report) for report in REPORTS} == set(get_args(Report))
     for report in REPORTS:
-        assert payloads.messages(report)
+        assert payloads.messages(report) or isinstance(report, Happened)
+        assert not isinstance(report, Happened) or payloads.happening(report, "e1")
 
 
-def test_values_are_retained_and_events_are_not(payloads: Payloads) -> None:
-    events = {
-        TOPICS.wake_event,
-        TOPICS.conversation_event,
-        TOPICS.transcript(Side.ASSISTANT),
-        TOPICS.response("set"),
-        TOPICS.log,
-    }
+def test_values_are_retained_and_answers_and_lines_of_the_log_are_not(payloads: Payloads) -> None:
+    events = {TOPICS.response("set"), TOPICS.log}
     for report in REPORTS:
         for message in payloads.messages(report):
             assert message.retain is (message.topic not in events)
@@ -124,15 +120,17 @@ def test_single_values_are_plain_text(payloads: Payloads, report: Report, topic:
 
 
 def test_wake_event_names_word_score_and_time_in_utc(payloads: Payloads) -> None:
-    (message,) = payloads.messages(ReportWake("hey_jarvis", 0.98765432, at=1.5))
-    assert message.topic == TOPICS.wake_event
+    message = payloads.happening(ReportWake("hey_jarvis", 0.98765432, at=1.5), "b-e1")
+    assert (message.topic, message.qos, message.retain) == (TOPICS.wake_event, 1, False)
     assert message.payload == (
-        '{"event_type":"detected","wake_word":"hey_jarvis","score":0.9877,"ts":"2026-01-02T01:00:01.500+00:00"}'
+        '{"event_type":"detected","wake_word":"hey_jarvis","score":0.9877,'
+        '"ts":"2026-01-02T01:00:01.500+00:00","event_id":"b-e1","late":false}'
     )
 
 
 def test_start_turns_the_conversation_on(payloads: Payloads) -> None:
-    sent = by_topic(payloads.messages(ReportConversationStarted("c1", "mqtt", at=2.0)))
+    report = ReportConversationStarted("c1", "mqtt", at=2.0)
+    sent = by_topic(payloads.messages(report))
     assert sent[TOPICS.conversation].payload == "ON"
     assert json.loads(sent[TOPICS.conversation_attributes].payload) == {
         "id": "c1",
@@ -140,7 +138,9 @@ def test_start_turns_the_conversation_on(payloads: Payloads) -> None:
         "started_at": "2026-01-02T01:00:02.000+00:00",
         "turns": 0,
     }
-    assert json.loads(sent[TOPICS.conversation_event].payload) == {
+    event = payloads.happening(report, "b-e1")
+    assert event.topic == TOPICS.conversation_event
+    assert json.loads(event.payload) == {
         "event_type": "started",
         "id": "c1",
         "trigger": "mqtt",
@@ -148,6 +148,8 @@ def test_start_turns_the_conversation_on(payloads: Payloads) -> None:
         "duration_s": None,
         "turns": 0,
         "ts": "2026-01-02T01:00:02.000+00:00",
+        "event_id": "b-e1",
+        "late": False,
     }
 
 
@@ -161,21 +163,28 @@ def test_end_turns_the_conversation_off_and_says_why(payloads: Payloads) -> None
         "started_at": "2026-01-02T01:00:02.000+00:00",
         "turns": 3,
     }
-    event = json.loads(sent[TOPICS.conversation_event].payload)
+    event = json.loads(payloads.happening(ended, "b-e2").payload)
     assert (event["event_type"], event["reason"], event["duration_s"]) == ("ended", "silence", 10.0)
 
 
 def test_started_and_ended_events_have_the_same_keys(payloads: Payloads) -> None:
-    started = by_topic(payloads.messages(REPORTS[4]))[TOPICS.conversation_event]
-    ended = by_topic(payloads.messages(REPORTS[5]))[TOPICS.conversation_event]
+    _, _, _, _, begin, end, *_ = REPORTS
+    assert isinstance(begin, Happened)
+    assert isinstance(end, Happened)
+    started = payloads.happening(begin, "b-e1")
+    ended = payloads.happening(end, "b-e2")
     assert list(json.loads(started.payload)) == list(json.loads(ended.payload))
 
 
 def test_a_transcript_is_sent_as_it_was_said_and_counts_the_turns(payloads: Payloads) -> None:
     payloads.messages(ReportConversationStarted("c1", "mqtt", at=2.0))
-    sent = by_topic(payloads.messages(ReportTranscript("c1", "Grüße", turns=4, at=5.0)))
-    assert sent[TOPICS.transcript(Side.ASSISTANT)].payload == (
-        '{"event_type":"final","text":"Grüße","conversation_id":"c1","ts":"2026-01-02T01:00:05.000+00:00"}'
+    report = ReportTranscript("c1", "Grüße", turns=4, at=5.0)
+    sent = by_topic(payloads.messages(report))
+    event = payloads.happening(report, "b-e3")
+    assert event.topic == TOPICS.transcript(Side.ASSISTANT)
+    assert event.payload == (
+        '{"event_type":"final","text":"Grüße","conversation_id":"c1",'
+        '"ts":"2026-01-02T01:00:05.000+00:00","event_id":"b-e3","late":false}'
     )
     attributes = json.loads(sent[TOPICS.conversation_attributes].payload)
     assert attributes == {
@@ -189,8 +198,13 @@ def test_a_transcript_is_sent_as_it_was_said_and_counts_the_turns(payloads: Payl
 def test_a_late_transcript_does_not_touch_the_attributes(payloads: Payloads) -> None:
     payloads.messages(REPORTS[4])
     payloads.messages(REPORTS[5])
-    (message,) = payloads.messages(ReportTranscript("c1", "late", turns=4, at=13.0))
-    assert message.topic == TOPICS.transcript(Side.ASSISTANT)
+    assert payloads.messages(ReportTranscript("c1", "late", turns=4, at=13.0)) == ()
+
+
+def test_each_side_has_a_topic_of_its_own(payloads: Payloads) -> None:
+    for side in Side:
+        report = ReportTranscript("c1", "Ja.", turns=1, at=5.0, side=side)
+        assert payloads.happening(report, "b-e1").topic == TOPICS.transcript(side)
 
 
 def test_a_problem_comes_and_goes(payloads: Payloads) -> None:

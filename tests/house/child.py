@@ -54,7 +54,7 @@ class Daemon:
         self._folder = folder
         self._config = folder / f"{state or name}.yaml"
         self._config.write_text(yaml.safe_dump(self._settings(port, sections or {})))
-        self._house = {"set": {**SHORTER, **(shorter or {})}, "removed": list(removed)}
+        self._house: dict[str, object] = {"set": {**SHORTER, **(shorter or {})}, "removed": list(removed)}
         self._process: subprocess.Popen[str] | None = None
         self._streams: list[Lines] = []
 

@@ -23,7 +23,11 @@ def make_settings(mosquitto: Mosquitto, tmp_path: Path) -> MakeSettings:
             "engine": {"restart_delay_s": 0.05, "lag_timeout_s": 0.2},
             "audio": {"reopen_delay_s": 0.05, "reopen_delay_max_s": 0.1, "zero_input_s": 0.0},
             "conversation": {"preroll_s": 0.44, "end_silence_s": 30.0},
-            "mqtt": {"host": "127.0.0.1", "port": mosquitto.port},
+            "mqtt": {
+                "host": "127.0.0.1",
+                "port": mosquitto.port,
+                "transcripts": {"assistant": "events"},
+            },
         }
         for name, values in sections.items():
             quick[name] = {**quick.get(name, {}), **values}

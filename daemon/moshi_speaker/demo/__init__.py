@@ -19,12 +19,14 @@ from moshi_speaker.audio.wavfile import write_wav
 from moshi_speaker.demo.audience import Audience, Say
 from moshi_speaker.errors import AudioFileError, UsageError
 from moshi_speaker.home.broker import EmbeddedBroker
-from moshi_speaker.settings import MqttSettings, Settings
+from moshi_speaker.settings import MqttSettings, Settings, TranscriptSettings
 from moshi_speaker.speaker import stop_on_signals
 from moshi_speaker.speaker.daemon import Speaker
 from moshi_speaker.speaker.parts import detector, engine, sound_device
 
 _REMEDY = "name another file with --out"
+_SHOWN = TranscriptSettings(assistant="events")
+"""There is nothing private in a demo."""
 
 
 def run_demo(*, mic: bool, model: str | None, mqtt: MqttSettings, out: Path, say: Say) -> None:
@@ -47,13 +49,13 @@ async def _demo(folder: Path, mic: bool, model: str | None, mqtt: MqttSettings, 
     settings = _settings(folder, model)
     if mqtt.host:
         # Two clients with one id, this and the speaker of these settings, would throw each other out.
-        mqtt = mqtt.model_copy(update={"enabled": True, "client_id": None})
+        mqtt = mqtt.model_copy(update={"enabled": True, "client_id": None, "transcripts": _SHOWN})
         await _talk(settings.model_copy(update={"mqtt": mqtt}), mic, out, say, tidy=True)
         return
     own_broker = EmbeddedBroker(0)
     await own_broker.start()
     try:
-        mqtt = own_broker.link_settings(settings.mqtt)
+        mqtt = own_broker.link_settings(settings.mqtt).model_copy(update={"transcripts": _SHOWN})
         await _talk(settings.model_copy(update={"mqtt": mqtt}), mic, out, say, tidy=False)
     finally:
         await own_broker.stop()

@@ -40,6 +40,7 @@ from moshi_speaker.events.orders import (
     StopSession,
 )
 from moshi_speaker.events.reports import (
+    Happened,
     Report,
     ReportAnswer,
     ReportConversationEnded,
@@ -93,6 +94,7 @@ __all__ = [
     "EngineReady",
     "Event",
     "GiveUp",
+    "Happened",
     "HealthRequested",
     "HearingFigures",
     "HistoryRequested",

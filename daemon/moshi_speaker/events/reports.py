@@ -160,6 +160,9 @@ class ReportDiagnostics:
     """How hearing fares."""
 
 
+Happened = ReportWake | ReportConversationStarted | ReportConversationEnded | ReportTranscript
+"""Reports of what happens once, in distinction from those of what holds for some time."""
+
 Report = (
     ReportState
     | ReportMute

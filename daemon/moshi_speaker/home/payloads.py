@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from moshi_speaker.events import (
+    Happened,
     Json,
     Report,
     ReportAnswer,
@@ -74,7 +75,7 @@ class Payloads:
         )
 
     def messages(self, report: Report) -> tuple[Message, ...]:
-        """The messages that tell of one report, in the order in which they should be sent."""
+        """What holds after one report, and answers; in the order in which they should be sent."""
         match report:
             case ReportState():
                 return (_value(self._topics.state, report.state.value),)
@@ -91,7 +92,7 @@ class Payloads:
             case ReportLogLine():
                 return (self._log_line(report),)
             case ReportWake():
-                return (self._wake(report),)
+                return ()
             case ReportConversationStarted():
                 return self._started(report)
             case ReportConversationEnded():
@@ -103,12 +104,28 @@ class Payloads:
             case ReportDiagnostics():
                 return (self._diagnostics(report),)
 
+    def happening(self, report: Happened, event_id: str) -> Message:
+        """What tells that it happened, once; to be asked for after the ``messages`` of the same report.
+
+        ``event_id`` is unique for life. ``late`` is for whoever sends it to set.
+        """
+        match report:
+            case ReportWake():
+                return self._wake(report, event_id)
+            case ReportConversationStarted():
+                return self._start(report, event_id)
+            case ReportConversationEnded():
+                return self._end(report, event_id)
+            case ReportTranscript():
+                return self._said(report, event_id)
+
     def _log_line(self, report: ReportLogLine) -> Message:
         return _event(self._topics.log, level=report.level, message=report.message, ts=self._time(report.at))
 
-    def _wake(self, report: ReportWake) -> Message:
-        return _event(
+    def _wake(self, report: ReportWake, event_id: str) -> Message:
+        return _happening(
             self._topics.wake_event,
+            event_id,
             event_type="detected",
             wake_word=report.wake_word,
             score=round(report.score, 4),
@@ -121,16 +138,19 @@ class Payloads:
         return (
             self._conversation_attributes(report.conversation_id, report.trigger, started, 0),
             _value(self._topics.conversation, "ON"),
-            _event(
-                self._topics.conversation_event,
-                event_type="started",
-                id=report.conversation_id,
-                trigger=report.trigger,
-                reason=None,
-                duration_s=None,
-                turns=0,
-                ts=started,
-            ),
+        )
+
+    def _start(self, report: ReportConversationStarted, event_id: str) -> Message:
+        return _happening(
+            self._topics.conversation_event,
+            event_id,
+            event_type="started",
+            id=report.conversation_id,
+            trigger=report.trigger,
+            reason=None,
+            duration_s=None,
+            turns=0,
+            ts=self._talk[1] if self._talk and self._talk[0] is report else self._time(report.at),
         )
 
     def _ended(self, report: ReportConversationEnded) -> tuple[Message, ...]:
@@ -140,33 +160,36 @@ class Payloads:
         return (
             self._conversation_attributes(report.conversation_id, report.trigger, started, report.turns),
             _value(self._topics.conversation, "OFF"),
-            _event(
-                self._topics.conversation_event,
-                event_type="ended",
-                id=report.conversation_id,
-                trigger=report.trigger,
-                reason=report.reason.value,
-                duration_s=round(report.duration_s, 3),
-                turns=report.turns,
-                ts=self._time(report.at),
-            ),
         )
 
-    def _transcript(self, report: ReportTranscript) -> tuple[Message, ...]:
-        said = _event(
+    def _end(self, report: ReportConversationEnded, event_id: str) -> Message:
+        return _happening(
+            self._topics.conversation_event,
+            event_id,
+            event_type="ended",
+            id=report.conversation_id,
+            trigger=report.trigger,
+            reason=report.reason.value,
+            duration_s=round(report.duration_s, 3),
+            turns=report.turns,
+            ts=self._time(report.at),
+        )
+
+    def _said(self, report: ReportTranscript, event_id: str) -> Message:
+        return _happening(
             self._topics.transcript(report.side),
+            event_id,
             event_type="final",
             text=report.text,
             conversation_id=report.conversation_id,
             ts=self._time(report.at),
         )
+
+    def _transcript(self, report: ReportTranscript) -> tuple[Message, ...]:
         if self._talk is None or self._talk[0].conversation_id != report.conversation_id:
-            return (said,)
+            return ()
         talk, started = self._talk
-        return (
-            said,
-            self._conversation_attributes(talk.conversation_id, talk.trigger, started, report.turns),
-        )
+        return (self._conversation_attributes(talk.conversation_id, talk.trigger, started, report.turns),)
 
     def _problem(self, report: ReportProblem) -> tuple[Message, ...]:
         self._problems.note(report, self._time(report.at))
@@ -242,6 +265,11 @@ def _value(topic: str, payload: str) -> Message:
 
 def _event(topic: str, **fields: Json) -> Message:
     return Message(topic, _json(**fields), qos=1, retain=False)
+
+
+def _happening(topic: str, event_id: str, **fields: Json) -> Message:
+    # ``late`` is the last key: so it can be set in the text as it was kept.
+    return _event(topic, **fields, event_id=event_id, late=False)
 
 
 def _benchmark(frame_ms: float | None) -> dict[str, Json]:

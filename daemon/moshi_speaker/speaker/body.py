@@ -73,8 +73,9 @@ class Body:
         make_detector: MakeDetector | None,
         memory: Memory,
         asleep: Callable[[], float],
+        boot_id: str,
     ) -> None:
-        """As the speaker is made; the ``owner`` hears what happens."""
+        """As the speaker is made; the ``owner`` hears what happens. ``boot_id`` differs at each start."""
         self._clock = clock
         wake = remembered(settings.wake, memory)
         threshold = settings.wake.model_copy(update={"threshold": wake.threshold})
@@ -83,7 +84,15 @@ class Body:
         self.memory = memory
         self.tasks = Tasks(owner.fail)
         self.keeping = Keeping(memory, self.tasks)
-        self.reporting = Reporting(settings, clock, owner.emit, owner.request, tuple(wake_words))
+        self.reporting = Reporting(
+            settings,
+            clock,
+            owner.emit,
+            owner.request,
+            tuple(wake_words),
+            folder=memory.folder,
+            boot_id=boot_id,
+        )
         self.vitals = Vitals(self.reporting.publish, clock())
         self.signs = Signs(clock)
         self.mixer = Mixer(memory.volume(settings.audio.volume), settings.audio.earcon_volume)

@@ -90,6 +90,7 @@ class Speaker:
             make_detector=make_detector,
             memory=memory,
             asleep=asleep,
+            boot_id=self._boot_id,
         )
         self._requests = Requests(self._body.live, self._body.reporting.report, self._body.listening)
         self._body.live.on_change(self._renew_limits, *bounds.LIMITS)

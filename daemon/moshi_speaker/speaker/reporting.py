@@ -1,13 +1,18 @@
 """What the speaker tells the house: every report to the log and to the broker."""
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
 
 from moshi_speaker import __version__
 from moshi_speaker.events import (
     Event,
+    Happened,
+    ProblemSource,
     Report,
     ReportAnswer,
     ReportConversationEnded,
@@ -25,6 +30,8 @@ from moshi_speaker.events import (
     Request,
     RivalNoticed,
 )
+from moshi_speaker.history.happening import Happening
+from moshi_speaker.history.history import History
 from moshi_speaker.home.broker import EmbeddedBroker
 from moshi_speaker.home.discovery import Device, announcement, withdrawal
 from moshi_speaker.home.exposure import in_the_clear
@@ -33,12 +40,16 @@ from moshi_speaker.home.link import Link
 from moshi_speaker.home.machine import machine
 from moshi_speaker.home.payloads import Message, Payloads
 from moshi_speaker.home.topics import Topics
-from moshi_speaker.settings import Settings
+from moshi_speaker.settings import MqttSettings, Settings
 from moshi_speaker.speaker.rivalry import Rivalry
 from moshi_speaker.wake.choice import OFF
 
+T = TypeVar("T")
+
 FAREWELL_S = 1.0
 """Seconds for the broker to take the last messages."""
+SETTLE_S = 0.4
+"""Seconds for the last events to be kept, so that they can be sent; and, later, for the file to be closed."""
 LAST_WORDS_S = 3.0
 """Seconds for them after a failure, of which the house shall know also if it was too early for the link."""
 
@@ -46,7 +57,10 @@ log = logging.getLogger(__name__)
 
 
 class Reporting:
-    """The broker, if it is ours, the link to it, and the log."""
+    """The broker, if it is ours, the link to it, the history, and the log.
+
+    What happens goes through the history: it is kept there first, and waits there for the broker.
+    """
 
     def __init__(
         self,
@@ -55,13 +69,20 @@ class Reporting:
         emit: Callable[[Event], None],
         request: Callable[[Request], None],
         wake_words: Sequence[str] = (OFF,),
+        *,
+        folder: Path | None,
+        boot_id: str,
     ) -> None:
         """``emit`` and ``request`` are called in the event loop that runs ``start``.
 
-        ``wake_words`` are those that the house may choose from.
+        ``wake_words`` are those that the house may choose from. ``folder`` of the speaker's state; without
+        one nothing is kept. ``boot_id`` differs at each start.
         """
         self._settings = settings
         self._clock = clock
+        self.history = History(folder, settings.history)
+        """What happened, to be looked up; it is open from ``start`` to ``stop``."""
+        self._event_ids = (f"{boot_id}-e{number}" for number in itertools.count(1))
         self._emit = emit
         self._request = request
         self._wake_words = tuple(wake_words)
@@ -73,8 +94,15 @@ class Reporting:
     async def start(self) -> None:
         """Connect; returns at once. Raises ConfigError or MissingPartError for what cannot work."""
         mqtt = self._settings.mqtt
-        if not mqtt.enabled:
-            return
+        loop = asyncio.get_running_loop()
+        if mqtt.enabled:
+            await self._connect(mqtt, loop)
+        else:
+            self._payloads = Payloads(Topics(mqtt.base_topic, "unconnected"), self._wall, "")
+        news = _nobody if self._link is None else self._link.notify
+        self.history.start(news, lambda line: _hand_over(loop, self._history_works, line))
+
+    async def _connect(self, mqtt: MqttSettings, loop: asyncio.AbstractEventLoop) -> None:
         if line := in_the_clear(mqtt):
             log.warning("%s", line)
         name = device_id(self._settings.speaker.id, self._settings.speaker.state_dir)
@@ -83,8 +111,13 @@ class Reporting:
             await self._broker.start()
             mqtt = self._broker.link_settings(mqtt)
             log.info("no mqtt.host is set: a broker of our own listens on 127.0.0.1:%d", self._broker.port)
-        loop = asyncio.get_running_loop()
-        self._link = Link(mqtt, name, lambda command: _hand_over(loop, self._hear, command), self._clock)
+        self._link = Link(
+            mqtt,
+            name,
+            lambda command: _hand_over(loop, self._hear, command),
+            self._clock,
+            backlog=self.history,
+        )
         self._payloads = Payloads(self._link.topics, self._wall, self._link.instance)
         for message in self._payloads.initial():
             self._link.publish(message)
@@ -97,9 +130,15 @@ class Reporting:
         self.publish(report)
 
     def publish(self, report: Report) -> None:
-        """Tell it to the broker alone."""
-        if self._link is not None and self._payloads is not None:
-            for message in self._payloads.messages(report):
+        """Tell it to the broker alone; what happens is kept, too."""
+        if self._payloads is None:
+            return
+        values = self._payloads.messages(report)
+        if isinstance(report, Happened):
+            event_id = next(self._event_ids)
+            self._keep(report, self._payloads.happening(report, event_id), event_id)
+        if self._link is not None:
+            for message in values:
                 self._link.publish(message)
 
     async def stop(self, *, failed: bool = False, spent_s: float = 0.0) -> None:
@@ -109,10 +148,13 @@ class Reporting:
         not reached yet, for what the rest of the stop, in seconds, left of its time.
         """
         self._rivalry.stop()
-        link, self._link = self._link, None
+        link = self._link
         if link is not None:
+            await asyncio.to_thread(self.history.settle, SETTLE_S)
+            self._link = None
             limit_s = max(FAREWELL_S, LAST_WORDS_S - spent_s) if failed else FAREWELL_S
             await asyncio.to_thread(link.close, limit_s, insist=failed)
+        await asyncio.to_thread(self.history.close, SETTLE_S)
         broker, self._broker = self._broker, None
         if broker is not None:
             await broker.stop()
@@ -125,6 +167,22 @@ class Reporting:
         hardware = await asyncio.to_thread(machine)
         device = Device(self._settings.speaker.name, __version__, hardware, discovery.area, self._wake_words)
         return announcement(topics, discovery.prefix, device)
+
+    def _keep(self, report: Happened, message: Message, event_id: str) -> None:
+        topic: str | None = message.topic
+        retain = False
+        if isinstance(report, ReportTranscript):
+            policy = getattr(self._settings.mqtt.transcripts, report.side.value)
+            topic = None if policy == "off" else topic
+            retain = policy == "retained"
+        at = self._wall(report.at).timestamp()
+        to_send = topic if self._settings.mqtt.enabled else None
+        self.history.record(Happening(event_id, report, at, message.payload, to_send, retain))
+
+    def _history_works(self, line: str) -> None:
+        """It does not, for that reason; or again, if there is none."""
+        code = "history" if line else ""
+        self.report(ReportProblem(code, line, self._clock(), ProblemSource.HISTORY))
 
     def _hear(self, command: Event | Request) -> None:
         if isinstance(command, RivalNoticed):
@@ -139,12 +197,14 @@ class Reporting:
         return datetime.fromtimestamp(datetime.now(UTC).timestamp() - ago, UTC)
 
 
-def _hand_over(
-    loop: asyncio.AbstractEventLoop, function: Callable[[Event | Request], None], command: Event | Request
-) -> None:
-    """From the link's thread to the event loop; at the very end the loop may be closed already."""
+def _nobody() -> None:
+    """Whom the history tells that there is something to send, if there is no broker."""
+
+
+def _hand_over(loop: asyncio.AbstractEventLoop, function: Callable[[T], None], argument: T) -> None:
+    """From another thread to the event loop; at the very end the loop may be closed already."""
     if not loop.is_closed():
-        loop.call_soon_threadsafe(function, command)
+        loop.call_soon_threadsafe(function, argument)
 
 
 def _log(report: Report) -> None:
