@@ -34,6 +34,8 @@ class Buffer:
         self._entries: OrderedDict[int, Entry] = OrderedDict()
         self._confirmed: set[int] = set()
         self._last = 0
+        self._given = 0
+        """The highest number that was given away to be sent from here."""
         self._open = not lasting
         self._stirred = False
         self._changed = threading.Condition()
@@ -62,7 +64,9 @@ class Buffer:
             if not self._open:
                 return ()
             found = (entry for entry in self._entries.values() if entry.to_send and entry.number > number)
-            return [_waiting(entry) for entry in islice(found, limit)]
+            waiting = [_waiting(entry) for entry in islice(found, limit)]
+            self._given = max(self._given, waiting[-1].number if waiting else 0)
+            return waiting
 
     def confirm(self, number: int) -> None:
         """The broker has it."""
@@ -94,12 +98,6 @@ class Buffer:
             return list(self._confirmed)
 
     @property
-    def last(self) -> int:
-        """The highest number so far."""
-        with self._changed:
-            return self._last
-
-    @property
     def is_open(self) -> bool:
         """Whether what is here may be sent from here."""
         with self._changed:
@@ -124,16 +122,20 @@ class Buffer:
             self._confirmed.difference_update(confirmed)
             self._changed.notify_all()
 
-    def begin_after(self, number: int) -> bool:
-        """Count on from the file's highest number; False if numbers were given away already."""
+    def begin_after(self, number: int) -> int:
+        """Count on from the file's highest number, and be shut; by how much the file's own must rise.
+
+        That is 0 unless numbers were given away while the file could not be read: these stay as they are,
+        then comes what waits in the file, then the rest of what is here.
+        """
         with self._changed:
-            if self._open:
-                return False
+            given = self._given
             for entry in self._entries.values():
-                entry.number += number
+                entry.number += number if entry.number > given else 0
             self._entries = OrderedDict((entry.number, entry) for entry in self._entries.values())
             self._last += number
-            return True
+            self._open = False
+            return given
 
     def open(self) -> None:
         """The file does not work: go on from here."""

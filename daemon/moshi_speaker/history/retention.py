@@ -3,17 +3,20 @@
 What waits for the broker is no part of it: that has a bound of its own. A conversation that goes on stays.
 """
 
+import math
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 from moshi_speaker.history import file
-from moshi_speaker.history.store import transaction
+from moshi_speaker.history.store import checkpoint, transaction
 
 SESSIONS_AT_ONCE = 10
 EVENTS_AT_ONCE = 500
 PAGES_AT_ONCE = 200
 """Of 4 KiB, written by one step of a merge, or given back to the disk."""
+ROUND_PART = 0.25
+"""Part of the conversations that goes at most before the file is measured again."""
 SPARE_PART = 0.9
 """Part of the greatest size that is kept when it is exceeded."""
 
@@ -29,12 +32,13 @@ def tidy(connection: sqlite3.Connection, before: float, max_bytes: int) -> Itera
             deleted = True
             yield
     if _used_bytes(connection) > max_bytes:
-        for _ in _oldest(connection, SPARE_PART * max_bytes):
-            deleted = True
-            yield
+        yield from _shrink(connection, SPARE_PART * max_bytes)
+        deleted = True
     if deleted:
         yield from forget_words(connection)
     yield from give_back(connection)
+    if deleted:
+        checkpoint(connection, "TRUNCATE")  # the journal still has what it was told to delete
 
 
 def remove_asides(path: Path, before: float) -> None:
@@ -105,24 +109,35 @@ def _old_events(connection: sqlite3.Connection, before: float) -> Iterator[None]
         yield
 
 
-def _oldest(connection: sqlite3.Connection, max_bytes: float) -> Iterator[None]:
-    condition = "number IN (SELECT number FROM sessions WHERE ended IS NOT NULL ORDER BY number LIMIT ?)"
-    while _used_bytes(connection) > max_bytes:
-        with transaction(connection):
-            (until,) = connection.execute(
-                "SELECT ifnull(max(number), (SELECT max(number) FROM events)) FROM"
-                " (SELECT number FROM sessions WHERE ended IS NOT NULL ORDER BY number LIMIT ?)",
-                (SESSIONS_AT_ONCE,),
-            ).fetchone()
-            deleted = delete_sessions(connection, condition, SESSIONS_AT_ONCE)
-            deleted += connection.execute(
-                "DELETE FROM events WHERE number IN (SELECT number FROM events"
-                " WHERE session IS NULL AND number <= ? ORDER BY number LIMIT ?)",
-                (until, EVENTS_AT_ONCE),
-            ).rowcount
-        if not deleted:
+def _shrink(connection: sqlite3.Connection, max_bytes: float) -> Iterator[None]:
+    """Delete the oldest, some at a time: how much room it makes shows when their words are merged away."""
+    while (used := _used_bytes(connection)) > max_bytes:
+        (sessions,) = connection.execute("SELECT count(*) FROM sessions WHERE ended IS NOT NULL").fetchone()
+        wanted = math.ceil(sessions * min(ROUND_PART, 1 - max_bytes / used))
+        for left in range(wanted, 0, -SESSIONS_AT_ONCE):
+            _delete_oldest(connection, min(left, SESSIONS_AT_ONCE))
+            yield
+        if not wanted and not _delete_oldest(connection, 0):
             return
-        yield
+        yield from forget_words(connection)
+
+
+def _delete_oldest(connection: sqlite3.Connection, sessions: int) -> int:
+    """So many of the oldest conversations, and what happened before the last of them; how much that was.
+
+    Where there are none, of all that happened the oldest.
+    """
+    oldest = "SELECT number FROM sessions WHERE ended IS NOT NULL ORDER BY number LIMIT ?"
+    with transaction(connection):
+        (until,) = connection.execute(
+            f"SELECT ifnull(max(number), (SELECT max(number) FROM events)) FROM ({oldest})", (sessions,)
+        ).fetchone()
+        deleted = delete_sessions(connection, f"number IN ({oldest})", sessions)
+        events = "SELECT number FROM events WHERE session IS NULL AND number <= ? ORDER BY number LIMIT ?"
+        rows = connection.execute(
+            f"DELETE FROM events WHERE number IN ({events})", (until, EVENTS_AT_ONCE)
+        ).rowcount
+    return deleted + rows
 
 
 def _in_one(connection: sqlite3.Connection, condition: str, *values: object) -> int:

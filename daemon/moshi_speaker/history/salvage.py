@@ -6,6 +6,7 @@ replaced by that of a new file, in a copy. That works because our files have the
 always: they are all made by the same script, and no table is ever dropped.
 """
 
+import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -21,7 +22,9 @@ from moshi_speaker.history.store import transaction
 RANGE = 512
 """Rows that are read at once where nothing is wrong."""
 MAX_FAILURES = 100_000
-"""Ranges that may fail in one table; where more do, nothing of it is left to read."""
+"""Ranges that may fail in one table; where more do, nothing more of it is left to read."""
+MAX_VAIN_FAILURES = 20_000
+"""The same as long as not one row could be read; a bad inner page of a large table costs 12 000."""
 MAX_NUMBER = 20_000_000
 """No speaker lives to see so many events; where none can be found out, all numbers below it are tried."""
 LOST = "lost"
@@ -64,6 +67,7 @@ def salvage(path: Path, now: datetime) -> Salvaged:
     for suffix in reversed(file.SUFFIXES):
         with suppress(FileNotFoundError):
             Path(f"{path}{suffix}").rename(f"{aside}{suffix}")
+    os.utime(aside, (now.timestamp(), now.timestamp()))  # from now on it is kept as long as all else
     draft.rename(path)
     return Salvaged(aside, *rows)
 
@@ -101,6 +105,8 @@ def _copy_rows(new: sqlite3.Connection, path: Path) -> int:
     except sqlite3.Error:
         return 0
     with closing(old):
+        if not _has_tables(old):
+            return 0
         old.text_factory = lambda text: text.decode("utf-8", "replace")
         highest = _highest(old)
         copied = 0
@@ -108,6 +114,13 @@ def _copy_rows(new: sqlite3.Connection, path: Path) -> int:
             for rows in _readable(old, table, columns, highest):
                 copied += _insert(new, table, columns, rows)
         return copied
+
+
+def _has_tables(old: sqlite3.Connection) -> bool:
+    try:
+        return bool(old.execute("SELECT name FROM sqlite_master").fetchone())
+    except sqlite3.Error:
+        return False
 
 
 def _highest(old: sqlite3.Connection) -> int:
@@ -123,12 +136,12 @@ def _highest(old: sqlite3.Connection) -> int:
 def _readable(
     old: sqlite3.Connection, table: str, columns: str, highest: int
 ) -> Iterator[list[tuple[Any, ...]]]:
-    failures = 0
+    failures, limit = 0, MAX_VAIN_FAILURES
     ranges = [(low, low + RANGE) for low in range(0, highest + 1, RANGE)][::-1]  # the last is the next
-    while ranges and failures < MAX_FAILURES:
+    while ranges and failures < limit:
         low, high = ranges.pop()
         try:
-            yield old.execute(
+            rows = old.execute(
                 f"SELECT {columns} FROM {table} WHERE number >= ? AND number < ? ORDER BY number", (low, high)
             ).fetchall()
         except sqlite3.Error:
@@ -136,6 +149,10 @@ def _readable(
             if high - low > 1:
                 middle = (low + high) // 2
                 ranges += [(middle, high), (low, middle)]
+            continue
+        if rows:
+            limit = MAX_FAILURES
+            yield rows
 
 
 def _insert(new: sqlite3.Connection, table: str, columns: str, rows: list[tuple[Any, ...]]) -> int:

@@ -14,6 +14,7 @@ from pathlib import Path
 from moshi_speaker.errors import SpeakerError
 from moshi_speaker.history import file, retention, store, trouble
 from moshi_speaker.history.buffer import Buffer
+from moshi_speaker.history.file import open_to_write
 from moshi_speaker.history.reader import Reader
 from moshi_speaker.history.salvage import finish, salvage
 from moshi_speaker.history.trouble import Trouble
@@ -80,6 +81,7 @@ class Writer:
         self._tidy_at = 0.0
         self._tidying: Iterator[None] | None = None
         self._doubted = False
+        self._failing = False
         self._damage = ""
         self._damage_until = _NEVER
         self._thread = threading.Thread(target=self._run, name="history", daemon=True)
@@ -109,7 +111,7 @@ class Writer:
 
     def _pause_s(self) -> float:
         """Until the next thing is due; a longest wait, because threads cannot wait for ever."""
-        if self._buffer.is_open or self._connection is None:
+        if self._failing or self._connection is None:
             due = self._retry_at
         elif self._tidying is not None or len(self._buffer):
             return 0.0
@@ -122,7 +124,7 @@ class Writer:
     def _turn(self) -> None:
         """Do what is due."""
         now = self._clock()
-        if (self._buffer.is_open or self._connection is None) and now < self._retry_at:
+        if (self._failing or self._connection is None) and now < self._retry_at:
             return
         try:
             if self._doubted:
@@ -137,11 +139,12 @@ class Writer:
 
     def _write(self, connection: sqlite3.Connection) -> None:
         """Everything that waits to be written; if that was not possible before, it is now."""
-        if self._buffer.is_open and not len(self._buffer):
+        if self._failing and not len(self._buffer):
             store.probe(connection)
         while self._write_some(connection):
             pass
-        if self._buffer.is_open:
+        if self._failing:
+            self._failing = False
             self._buffer.shut()
             self._retry_s = FIRST_RETRY_S
             self._say(self._damage)
@@ -189,7 +192,7 @@ class Writer:
     def _open(self) -> sqlite3.Connection | None:
         finish(self._path)
         try:
-            connection = file.open_to_write(self._path)
+            connection = open_to_write(self._path)
         except SpeakerError as error:
             self._give_up(f"{error}; until then what happens is kept in memory alone")
             return None
@@ -207,8 +210,9 @@ class Writer:
         """Go on where an earlier life ended."""
         if not self._numbered:
             store.close_open_sessions(connection)
-            if not self._buffer.begin_after(store.last_number(connection)):
-                store.renumber_outbox(connection, self._buffer.last)
+            rise = self._buffer.begin_after(store.last_number(connection))
+            if rise:
+                store.renumber_outbox(connection, rise)
             self._numbered = True
         self._rows = store.outbox_rows(connection)
 
@@ -260,6 +264,7 @@ class Writer:
     def _go_on_without(self, *, spoken: bool) -> None:
         """From now on what happens goes to the broker from memory."""
         self._tidying = None
+        self._failing = True
         if spoken and not self._buffer.is_open:
             self._buffer.open()
             self._news()
