@@ -22,7 +22,7 @@ from moshi_speaker.settings import MqttSettings, Settings
 from moshi_speaker.speaker import stop_on_signals
 
 HEAVY = ("mlx", "pyaudio", "paho", "numpy", "amqtt", "huggingface_hub", "onnxruntime")
-COMMANDS = ("run", "demo", "talk", "devices", "bench", "audio", "models", "config", "service")
+COMMANDS = ("run", "demo", "talk", "devices", "bench", "audio", "models", "config", "history", "service")
 
 Fake = Callable[..., None]
 

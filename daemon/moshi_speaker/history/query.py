@@ -33,7 +33,7 @@ def _terms(argument: str) -> list[str]:
 
 
 def _term(text: str) -> list[str]:
-    text = text.strip()
+    text = text.encode("utf-8", "replace").decode().strip()  # bytes that are no text come as half characters
     beginning = text.endswith("*")
     plain = text.replace("\0", " ").replace('"', " ").rstrip("*")
     if not _WORD.search(plain):

@@ -15,41 +15,47 @@ _SPARE_BYTES = 1_000_000
 class Trouble:
     """Why the file does not work, and what can be done."""
 
-    line: str
+    where: str
+    what: str
+    remedy: str = ""
     damaged: bool = False
     """It is no (whole) SQLite file: what can be read must go into a new one."""
     passing: bool = False
     """The open file is in order; it may work again as it is."""
 
+    @property
+    def line(self) -> str:
+        """For the owner of a speaker that runs."""
+        return "; ".join(part for part in (f"{self.where}: {self.what}", _GOES_ON, self.remedy) if part)
+
 
 def of(error: Exception, path: Path) -> Trouble:
     """The trouble that an error of SQLite, or of the system, means."""
+    where = str(path)
     if isinstance(error, OSError):
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return _full(path)
-        return _unusable(path, error.strerror or type(error).__name__)
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        return _full(where) if full else _unusable(where, error.strerror or type(error).__name__)
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return Trouble(f"{path}: this file is damaged", damaged=True)
+        return Trouble(where, "this file is damaged", damaged=True)
     if code == sqlite3.SQLITE_FULL:
-        return _full(path)
+        return _full(where)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        line = f"{path}: another program has locked this file; {_GOES_ON}; end that program"
-        return Trouble(line, passing=True)
+        return Trouble(where, "another program has locked this file", "end that program", passing=True)
     if code == sqlite3.SQLITE_READONLY:
-        return _unusable(path, "read-only")
+        return _unusable(where, "read-only")
     if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN) and _little_space(path):
-        return _full(path)
-    return _unusable(path, getattr(error, "sqlite_errorname", type(error).__name__))
+        return _full(where)
+    return _unusable(where, getattr(error, "sqlite_errorname", type(error).__name__))
 
 
-def _full(path: Path) -> Trouble:
-    return Trouble(f"{path}: the disk is full; {_GOES_ON}; free some space", passing=True)
+def _full(where: str) -> Trouble:
+    return Trouble(where, "the disk is full", "free some space", passing=True)
 
 
-def _unusable(path: Path, why: str) -> Trouble:
+def _unusable(where: str, why: str) -> Trouble:
     remedy = "check the disk and its rights, or set another speaker.state_dir"
-    return Trouble(f"{path}: cannot be written ({why}); {_GOES_ON}; {remedy}")
+    return Trouble(where, f"cannot be written ({why})", remedy)
 
 
 def _little_space(path: Path) -> bool:

@@ -129,7 +129,7 @@ class Writer:
         try:
             if self._doubted:
                 self._doubted = False
-                self._failed(Trouble("", damaged=True))
+                self._failed(Trouble(str(self._path), "", damaged=True))
             connection = self._connection or self._open()
             if connection is not None:
                 self._write(connection)
