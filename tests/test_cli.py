@@ -19,12 +19,13 @@ from moshi_speaker.cli import UNDER_LAUNCHD, logs, main
 from moshi_speaker.cli.console import say
 from moshi_speaker.errors import DeviceError, TooSlowError
 from moshi_speaker.settings import MqttSettings, Settings
-from moshi_speaker.speaker import stop_on_signals
+from moshi_speaker.speaker import restart, stop_on_signals
 
 HEAVY = ("mlx", "pyaudio", "paho", "numpy", "amqtt", "huggingface_hub", "onnxruntime")
 COMMANDS = ("run", "demo", "talk", "devices", "bench", "audio", "models", "config", "history", "service")
 
-Fake = Callable[..., None]
+Fake = Callable[..., object]
+Reread = Callable[[], Settings]
 
 
 @pytest.fixture(autouse=True)
@@ -127,7 +128,7 @@ def test_no_command_at_all_shows_the_help(args: list[str], capsys: pytest.Captur
 def test_an_error_of_a_part_is_one_line_and_its_exit_code(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def run(settings: Settings, trace: Path | None) -> None:
+    def run(settings: Settings, trace: Path | None, reread: Reread) -> bool:
         raise DeviceError("no such\nmicrophone [bold]", where="audio.input_device", remedy="plug it in")
 
     put(monkeypatch, "speaker", run=run)
@@ -139,7 +140,7 @@ def test_an_error_of_a_part_is_one_line_and_its_exit_code(
 def test_a_machine_that_is_too_slow_exits_78_and_stays_down_under_launchd(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def run(settings: Settings, trace: Path | None) -> None:
+    def run(settings: Settings, trace: Path | None, reread: Reread) -> bool:
         raise TooSlowError("too slow on this machine", where="moshi", remedy="take another")
 
     put(monkeypatch, "speaker", run=run)
@@ -150,7 +151,7 @@ def test_a_machine_that_is_too_slow_exits_78_and_stays_down_under_launchd(
 
 
 def test_a_failure_that_may_pass_is_one_under_launchd_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    def run(settings: Settings, trace: Path | None) -> None:
+    def run(settings: Settings, trace: Path | None, reread: Reread) -> bool:
         raise DeviceError("no such microphone")
 
     put(monkeypatch, "speaker", run=run)
@@ -183,7 +184,7 @@ def test_run_stopped_before_it_handles_signals_exits_0(
     number: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = signal.getsignal(number)
-    put(monkeypatch, "speaker", run=lambda settings, trace: signal.raise_signal(number))
+    put(monkeypatch, "speaker", run=lambda settings, trace, reread: signal.raise_signal(number))
     assert main(["run"]) == 0
     assert signal.getsignal(number) is before
 
@@ -191,9 +192,10 @@ def test_run_stopped_before_it_handles_signals_exits_0(
 def test_run_under_nohup_outlives_its_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     handled: list[object] = []
 
-    def run(settings: Settings, trace: Path | None) -> None:
+    def run(settings: Settings, trace: Path | None, reread: Reread) -> bool:
         signal.raise_signal(signal.SIGHUP)
         handled.append(signal.getsignal(signal.SIGHUP))
+        return False
 
     put(monkeypatch, "speaker", run=run)
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -202,6 +204,42 @@ def test_run_under_nohup_outlives_its_terminal(monkeypatch: pytest.MonkeyPatch) 
     finally:
         signal.signal(signal.SIGHUP, before)
     assert handled == [signal.SIG_IGN]
+
+
+def test_run_starts_again_when_somebody_asked_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    replaced: list[float] = []
+    monkeypatch.setattr(restart, "replace_process", replaced.append)
+    put(monkeypatch, "speaker", run=lambda settings, trace, reread: True)
+    assert main(["run"]) == 0
+    assert len(replaced) == 1
+
+
+def test_run_that_is_stopped_at_the_last_moment_does_not_start_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    replaced: list[float] = []
+    monkeypatch.setattr(restart, "replace_process", replaced.append)
+
+    def run(settings: Settings, trace: Path | None, reread: Reread) -> bool:
+        signal.raise_signal(signal.SIGTERM)
+        return True
+
+    put(monkeypatch, "speaker", run=run)
+    assert main(["run"]) == 0
+    assert not replaced
+
+
+def test_run_reads_its_file_again_when_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path, volumes = tmp_path / "config.yaml", list[int]()
+    path.write_text("audio: {volume: 30}")
+
+    def run(settings: Settings, trace: Path | None, reread: Reread) -> bool:
+        volumes.append(settings.audio.volume)
+        path.write_text("audio: {volume: 40}")
+        volumes.append(reread().audio.volume)
+        return False
+
+    put(monkeypatch, "speaker", run=run)
+    assert main(["run", "-c", str(path)]) == 0
+    assert volumes == [30, 40]
 
 
 async def test_a_speaker_stops_in_order_when_its_terminal_closes() -> None:
@@ -331,14 +369,14 @@ def test_run_takes_the_settings_of_the_file(tmp_path: Path, monkeypatch: pytest.
     path = tmp_path / "mine.yaml"
     path.write_text("speaker: {log_level: error}\naudio: {volume: 7}\n")
     seen: list[Settings] = []
-    put(monkeypatch, "speaker", run=lambda settings, trace: seen.append(settings))
+    put(monkeypatch, "speaker", run=lambda settings, trace, reread: seen.append(settings))
     assert main(["run", "-c", str(path)]) == 0
     assert seen[0].audio.volume == 7
     assert logging.getLogger("moshi_speaker").level == logging.ERROR
 
 
 def test_the_log_level_of_the_command_line_wins(monkeypatch: pytest.MonkeyPatch) -> None:
-    put(monkeypatch, "speaker", run=lambda settings, trace: None)
+    put(monkeypatch, "speaker", run=lambda settings, trace, reread: None)
     assert main(["run", "--log-level", "debug"]) == 0
     assert logging.getLogger("moshi_speaker").level == logging.DEBUG
     assert logging.getLogger("somebody.else").getEffectiveLevel() == logging.WARNING

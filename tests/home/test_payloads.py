@@ -10,11 +10,13 @@ from moshi_speaker.events import (
     Happened,
     HearingFigures,
     ProblemSource,
+    ProcessFigures,
     Report,
     ReportAnswer,
     ReportConversationEnded,
     ReportConversationStarted,
     ReportDiagnostics,
+    ReportHealth,
     ReportLogLine,
     ReportMute,
     ReportProblem,
@@ -56,6 +58,13 @@ DIAGNOSTICS = ReportDiagnostics(
         SoundFigures(1, 2, 3, 4, 5, 6, 7, 0.02, 0.02, 0.08, None, 0.01),
     ),
 )
+HEALTH = ReportHealth(
+    process=ProcessFigures(600.12345, 80_000_000, 90_000_000, 12.5, (0.5, 0.25, 0.125), 9, 31),
+    sound=SoundFigures(1, 2, 3, 4, 5, 6, 7, 0.02, 0.02, 0.08, None, 0.01),
+    mqtt={"connections": 2},
+    history={"conversations": 3},
+    problems=["engine"],
+)
 NOTHING_KNOWN = ReportDiagnostics(
     None, None, None, None, None, None, None, None, 0, 0, None, None, None, started_at=0.5
 )
@@ -70,6 +79,7 @@ REPORTS: tuple[Report, ...] = (
     ReportTranscript("c1", "Grüß Gott", turns=1, at=5.0),
     ReportProblem("engine", "engine: died; starting again", at=7.25),
     DIAGNOSTICS,
+    HEALTH,
     ReportAnswer("set", {"name": "wake.threshold", "value": 0.6}, transaction="7"),
     ReportWakeSensitivity(0.5),
     ReportWakeWord("hey_jarvis"),
@@ -301,6 +311,32 @@ def test_diagnostics_of_nothing_have_the_same_keys(payloads: Payloads) -> None:
         assert unknown[key] == dict.fromkeys(known[key])
     assert (unknown["model"], unknown["rtf"], unknown["memory_bytes"]) == (None, None, None)
     assert (unknown["backlog"], unknown["dropped_frames"]) == (0, 0)
+
+
+def test_health_tells_of_the_process_and_its_links(payloads: Payloads) -> None:
+    (message,) = payloads.messages(HEALTH)
+    assert message.topic == TOPICS.health
+    told = json.loads(message.payload)
+    assert told.pop("sound")["gaps"] == 4
+    assert told == {
+        "uptime_s": 600.123,
+        "memory": {"rss": 80_000_000, "peak": 90_000_000},
+        "cpu_s": 12.5,
+        "load": {"1m": 0.5, "5m": 0.25, "15m": 0.125},
+        "threads": 9,
+        "open_files": 31,
+        "mqtt": {"connections": 2},
+        "history": {"conversations": 3},
+        "problems": ["engine"],
+    }
+
+
+def test_health_of_nothing_has_the_same_keys(payloads: Payloads) -> None:
+    nothing = ReportHealth(ProcessFigures(0.0, None, 0, 0.0, None, 1, None), None, None, None, [])
+    known, unknown = (json.loads(payloads.messages(report)[0].payload) for report in (HEALTH, nothing))
+    assert list(unknown) == list(known)
+    for key in ("load", "sound"):
+        assert unknown[key] == dict.fromkeys(known[key])
 
 
 def test_the_time_of_the_start_never_changes() -> None:

@@ -41,6 +41,11 @@ def test_a_value_is_taken_at_once(live: LiveSettings, taken: list[Settings], nam
     assert settings.model_dump(mode="json")[section][field] == value
 
 
+def test_a_whole_number_may_come_with_a_point(live: LiveSettings, taken: list[Settings]) -> None:
+    value = live.change("wake.patience", 3.0)
+    assert (value, type(value), type(taken[-1].wake.patience)) == (3, int, int)
+
+
 def test_values_add_up(live: LiveSettings, taken: list[Settings]) -> None:
     live.change("wake.threshold", 0.75)
     live.change("wake.patience", 3)
@@ -83,3 +88,48 @@ def test_anything_else_is_refused_in_one_line_and_changes_nothing(
 def test_nobody_takes_a_setting_that_there_is_not() -> None:
     with pytest.raises(ValueError, match=r"no such settings: wake\.volume"):
         LiveSettings(Settings()).on_change(print, "wake.volume")
+
+
+def changed(settings: Settings, **sections: dict[str, object]) -> Settings:
+    """The same with other values."""
+    values = settings.model_dump() | {
+        name: getattr(settings, name).model_dump() | fields for name, fields in sections.items()
+    }
+    return Settings.model_validate(values)
+
+
+def test_of_a_file_that_was_read_again_what_can_change_does_and_the_rest_is_named(
+    live: LiveSettings, taken: list[Settings]
+) -> None:
+    file = changed(
+        Settings(),
+        wake={"threshold": 0.7, "patience": 3, "keep_clip": True},
+        mqtt={"host": "broker", "tls": {"enabled": True}},
+    )
+    adopted = live.adopt(file)
+    assert adopted.changed == ("wake.patience", "wake.threshold")
+    assert adopted.restart_required == ("mqtt.host", "mqtt.tls.enabled", "wake.keep_clip")
+    (settings,) = taken
+    assert (settings.wake.threshold, settings.wake.patience) == (0.7, 3)
+    assert not settings.wake.keep_clip, "what needs a restart stays as it is"
+    assert live.settings is settings
+    assert live.configured is file
+
+
+def test_the_file_wins_over_a_value_that_somebody_asked_for(
+    live: LiveSettings, taken: list[Settings]
+) -> None:
+    live.change("wake.threshold", 0.75)
+    assert live.configured.wake.threshold == 0.5
+    assert live.adopt(Settings()).changed == ("wake.threshold",)
+    assert taken[-1].wake.threshold == 0.5
+
+
+def test_a_file_that_says_the_same_changes_nothing(live: LiveSettings, taken: list[Settings]) -> None:
+    adopted = live.adopt(Settings())
+    assert (adopted.changed, adopted.restart_required, taken) == ((), (), [])
+
+
+def test_what_was_changed_back_needs_no_restart_any_more(live: LiveSettings) -> None:
+    assert live.adopt(changed(Settings(), model={"seed": 7})).restart_required == ("model.seed",)
+    assert live.adopt(Settings()).restart_required == ()

@@ -51,9 +51,12 @@ def run(config: ConfigOption = None, log_level: LevelOption = None, trace: Trace
     """Listen for the wake word and talk, until stopped."""
     with _until_stopped():
         settings = settings_of(config, log_level)
-        from moshi_speaker import speaker
+        from moshi_speaker import configfile, speaker
 
-        speaker.run(settings, trace)
+        if speaker.run(settings, trace, reread=lambda: configfile.load(config)):
+            from moshi_speaker.speaker.restart import replace_process
+
+            replace_process(time.monotonic())  # all is closed; only an exit from outside comes before it
 
 
 def demo(

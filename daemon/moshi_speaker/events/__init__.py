@@ -27,7 +27,13 @@ from moshi_speaker.events.facts import (
     VolumeRequested,
     WakeDetected,
 )
-from moshi_speaker.events.figures import EchoFigures, HearingFigures, SoundFigures, WakeFigures
+from moshi_speaker.events.figures import (
+    EchoFigures,
+    HearingFigures,
+    ProcessFigures,
+    SoundFigures,
+    WakeFigures,
+)
 from moshi_speaker.events.orders import (
     Effect,
     GiveUp,
@@ -46,6 +52,7 @@ from moshi_speaker.events.reports import (
     ReportConversationEnded,
     ReportConversationStarted,
     ReportDiagnostics,
+    ReportHealth,
     ReportLogLine,
     ReportMute,
     ReportProblem,
@@ -105,6 +112,7 @@ __all__ = [
     "MuteRequested",
     "PlayEarcon",
     "ProblemSource",
+    "ProcessFigures",
     "ReloadRequested",
     "ReopenDevice",
     "Report",
@@ -112,6 +120,7 @@ __all__ = [
     "ReportConversationEnded",
     "ReportConversationStarted",
     "ReportDiagnostics",
+    "ReportHealth",
     "ReportLogLine",
     "ReportMute",
     "ReportProblem",

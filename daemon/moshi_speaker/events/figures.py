@@ -1,4 +1,4 @@
-"""How hearing fares, in numbers; None is what is not known, or not due."""
+"""How hearing and the process fare, in numbers; None is what is not known, or not due."""
 
 from dataclasses import dataclass
 
@@ -71,3 +71,21 @@ class HearingFigures:
     wake: WakeFigures | None
     """None if nobody listens for a wake word."""
     sound: SoundFigures | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessFigures:
+    """The speaker process', without those of its engine."""
+
+    uptime_s: float
+    """Seconds since the start of the speaker."""
+    rss_bytes: int | None
+    """Memory that it has in use."""
+    peak_rss_bytes: int
+    """The most that it had in use."""
+    cpu_s: float
+    """Seconds of one core that it took so far."""
+    load: tuple[float, float, float] | None
+    """The machine's load in the last 1, 5 and 15 minutes."""
+    threads: int
+    open_files: int | None

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from moshi_speaker.events.figures import HearingFigures
+from moshi_speaker.events.figures import HearingFigures, ProcessFigures, SoundFigures
 from moshi_speaker.events.terms import EndReason, Json, ProblemSource, Side, State, Transaction
 
 
@@ -127,6 +127,20 @@ class ReportProblem:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportHealth:
+    """Say how the process, its links and its parts fare; None is what is not known."""
+
+    process: ProcessFigures
+    sound: SoundFigures | None
+    mqtt: Json
+    """How the link to the broker fares, as an object."""
+    history: Json
+    """How much is kept, as an object."""
+    problems: Json
+    """What is wrong now, as a list."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReportDiagnostics:
     """Say how the engine fares; None is what is not known."""
 
@@ -177,5 +191,6 @@ Report = (
     | ReportTranscript
     | ReportProblem
     | ReportDiagnostics
+    | ReportHealth
 )
 """What goes out to MQTT."""

@@ -2,7 +2,14 @@
 
 from dataclasses import fields
 
-from moshi_speaker.events import EchoFigures, HearingFigures, Json, SoundFigures, WakeFigures
+from moshi_speaker.events import (
+    EchoFigures,
+    HearingFigures,
+    Json,
+    ReportHealth,
+    SoundFigures,
+    WakeFigures,
+)
 
 _DIGITS = 3
 
@@ -14,6 +21,24 @@ def hearing(figures: HearingFigures | None) -> dict[str, Json]:
         "echo": _object(EchoFigures, known.echo),
         "wake": _object(WakeFigures, known.wake),
         "sound": _object(SoundFigures, known.sound),
+    }
+
+
+def health(report: ReportHealth) -> dict[str, Json]:
+    """How the process, its links and its parts fare."""
+    process = report.process
+    load = process.load or (None, None, None)
+    return {
+        "uptime_s": _value(process.uptime_s),
+        "memory": {"rss": process.rss_bytes, "peak": process.peak_rss_bytes},
+        "cpu_s": _value(process.cpu_s),
+        "load": dict(zip(("1m", "5m", "15m"), map(_value, load), strict=True)),
+        "threads": process.threads,
+        "open_files": process.open_files,
+        "mqtt": report.mqtt,
+        "history": report.history,
+        "sound": _object(SoundFigures, report.sound),
+        "problems": report.problems,
     }
 
 

@@ -17,6 +17,7 @@ from moshi_speaker.events import (
     ReportConversationEnded,
     ReportConversationStarted,
     ReportDiagnostics,
+    ReportHealth,
     ReportLogLine,
     ReportMute,
     ReportProblem,
@@ -28,7 +29,7 @@ from moshi_speaker.events import (
     ReportWakeWord,
     Transaction,
 )
-from moshi_speaker.home.figures import hearing
+from moshi_speaker.home.figures import health, hearing
 from moshi_speaker.home.problems import Problems
 from moshi_speaker.home.topics import Topics
 
@@ -103,6 +104,8 @@ class Payloads:
                 return self._problem(report)
             case ReportDiagnostics():
                 return (self._diagnostics(report),)
+            case ReportHealth():
+                return (_value(self._topics.health, _json(**health(report))),)
 
     def happening(self, report: Happened, event_id: str) -> Message:
         """What tells that it happened, once; to be asked for after the ``messages`` of the same report.

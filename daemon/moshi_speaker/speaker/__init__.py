@@ -1,6 +1,7 @@
 """The speaker: all parts put together and kept alive."""
 
 import asyncio
+import os
 import signal
 import time
 from collections.abc import Callable
@@ -11,25 +12,27 @@ from moshi_speaker.speaker.sole import sole_user
 from moshi_speaker.tracing import Tracer, written
 
 
-def run(settings: Settings, trace: Path | None = None) -> None:
+def run(settings: Settings, trace: Path | None = None, reread: Callable[[], Settings] | None = None) -> bool:
     """Run the speaker with the real parts until SIGINT, SIGTERM or SIGHUP; its ``trace`` goes to a file.
 
-    Raises SpeakerError.
+    ``reread`` reads the configuration file again. Gives back whether somebody asked for a restart; never with
+    a trace, of which the next life would leave nothing. Raises SpeakerError.
     """
     with sole_user(settings.speaker.state_dir):
         if trace is None:
-            asyncio.run(_run(settings))
-            return
+            return asyncio.run(_run(settings, reread))
         with written(trace, time.monotonic) as tracer:
             asyncio.run(_run_traced(settings, tracer))
+            return False
 
 
-async def _run(settings: Settings) -> None:
+async def _run(settings: Settings, reread: Callable[[], Settings] | None) -> bool:
     # Imported here: the parts take a while to load.
     from moshi_speaker.speaker.daemon import Speaker
     from moshi_speaker.speaker.listening import first_detector, maker
     from moshi_speaker.speaker.memory import Memory
     from moshi_speaker.speaker.parts import engine, sound_device, stop_detector
+    from moshi_speaker.speaker.restart import Restarts
     from moshi_speaker.speaker.sleep import asleep_s
 
     memory = Memory(settings.speaker.state_dir)
@@ -42,9 +45,12 @@ async def _run(settings: Settings) -> None:
         stop_detector=stop_detector(settings),
         memory=memory,
         asleep=asleep_s,
+        reread=reread,
+        restarts=Restarts(os.environ, time.monotonic),
     )
     stop_on_signals(speaker.stop)
     await speaker.run()
+    return speaker.restarting
 
 
 async def _run_traced(settings: Settings, tracer: Tracer) -> None:

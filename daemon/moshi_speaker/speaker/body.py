@@ -17,6 +17,7 @@ from moshi_speaker.settings import Settings
 from moshi_speaker.speaker import bounds, tuning
 from moshi_speaker.speaker.ears import Ears
 from moshi_speaker.speaker.figures import Figures
+from moshi_speaker.speaker.health import Health
 from moshi_speaker.speaker.heartbeat import Miss, Signs
 from moshi_speaker.speaker.keeping import Keeping
 from moshi_speaker.speaker.listening import Listening, MakeDetector, maker, remembered
@@ -94,6 +95,7 @@ class Body:
             boot_id=boot_id,
         )
         self.vitals = Vitals(self.reporting.publish, clock())
+        self.health = Health(self.reporting.publish, clock)
         self.signs = Signs(clock)
         self.mixer = Mixer(memory.volume(settings.audio.volume), settings.audio.earcon_volume)
         reference = Reference()
@@ -154,6 +156,7 @@ class Body:
             report=self.reporting.report,
         )
         self._figures = Figures(device, self.sound, self.ears, self.microphone, self.listening)
+        self.health.sound = lambda: self.sound_figures
         self.vitals.hearing = lambda: self._figures.report(self.signs.ages(clock()))
         tuning.take(
             self.live,
@@ -179,6 +182,7 @@ class Body:
         self.reporting.report(ev.ReportVolume(self.mixer.volume))
         self.listening.tell()
         self.vitals.start()
+        self.health.start()
         self.ears.start()
 
     async def stop(self, *, failed: Callable[[], bool]) -> None:
@@ -198,4 +202,5 @@ class Body:
         await self.microphone.keep()
         self.keeping.stop()
         self.vitals.stop()
+        self.health.stop()
         await self.reporting.stop(failed=failed(), spent_s=self._clock() - began)

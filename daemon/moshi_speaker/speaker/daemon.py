@@ -32,6 +32,7 @@ from moshi_speaker.speaker.heartbeat import Miss, Part
 from moshi_speaker.speaker.listening import MakeDetector
 from moshi_speaker.speaker.memory import Memory
 from moshi_speaker.speaker.requests import Requests
+from moshi_speaker.speaker.restart import Restarts
 from moshi_speaker.wake.detector import Detector
 
 LAST_WORDS_S = 0.5
@@ -57,6 +58,8 @@ class Speaker:
         make_detector: MakeDetector | None = None,
         memory: Memory | None = None,
         asleep: Callable[[], float] = lambda: 0.0,
+        reread: Callable[[], Settings] | None = None,
+        restarts: Restarts | None = None,
     ) -> None:
         """What differs between a room of files and a real one comes from outside; ``clock`` in seconds.
 
@@ -64,8 +67,9 @@ class Speaker:
         end's own part. ``stop_detector`` hears the stop phrase; ``make_detector`` makes others than the usual
         ones, for other wake words. Without a ``memory`` nothing is known of an earlier life, and nothing kept
         for a later. ``asleep`` says how many seconds the machine has slept.
+        ``reread`` reads the configuration file again. Whoever gives ``restarts`` starts the speaker again
+        when ``restarting`` is true at its end.
         """
-        self._settings = settings
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._limits = Limits.from_settings(settings)
@@ -92,7 +96,20 @@ class Speaker:
             asleep=asleep,
             boot_id=self._boot_id,
         )
-        self._requests = Requests(self._body.live, self._body.reporting.report, self._body.listening)
+        self._requests = Requests(
+            self._body.live,
+            self._body.reporting.report,
+            self._body.tasks,
+            self._body.listening,
+            health=self._body.health,
+            try_out=self._body.voice.try_out,
+            shut_down=self._stop_to_restart,
+            restarts=restarts,
+            reread=reread,
+            past=None if settings.history.keep_days == "off" else self._body.reporting.history,
+        )
+        self.restarting = False
+        """Somebody asked for a restart, and nobody for the end since."""
         self._body.live.on_change(self._renew_limits, *bounds.LIMITS)
 
     @property
@@ -132,6 +149,7 @@ class Speaker:
 
     def stop(self) -> None:
         """Ask the speaker to stop; ``run`` returns soon."""
+        self.restarting = False
         self.emit(ev.ShutdownRequested())
 
     def fail(self, error: BaseException) -> None:
@@ -181,8 +199,13 @@ class Speaker:
         if not self._stopping.is_set():
             self._body.voice.start()
 
+    def _stop_to_restart(self) -> None:
+        self.restarting = not self._stopping.is_set()
+        self.emit(ev.ShutdownRequested())
+
     async def _stop(self) -> None:
-        self.stop()
+        self.emit(ev.ShutdownRequested())
+        self._requests.close()
         await self._body.stop(failed=lambda: self._failure is not None)
         if self._timer is not None:
             self._timer.cancel()
@@ -235,7 +258,7 @@ class Speaker:
                 body.sound.set_capture(on)
             case ev.SetVolume(percent):
                 body.mixer.volume = percent
-                body.memory.keep_volume(percent, self._settings.audio.volume)
+                body.memory.keep_volume(percent, body.live.configured.audio.volume)
                 body.keeping.soon()
             case ev.PlayEarcon(kind, pause_s):
                 audio = body.live.settings.audio

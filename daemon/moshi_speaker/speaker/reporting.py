@@ -18,6 +18,7 @@ from moshi_speaker.events import (
     ReportConversationEnded,
     ReportConversationStarted,
     ReportDiagnostics,
+    ReportHealth,
     ReportLogLine,
     ReportMute,
     ReportProblem,
@@ -235,7 +236,7 @@ def _log(report: Report) -> None:
             )
         case ReportTranscript(_, text, side=side):
             log.debug("%s: %s", side, text)
-        case ReportDiagnostics():
+        case ReportDiagnostics() | ReportHealth():
             log.debug("%s", report)
         case ReportProblem("", _):
             log.info("the problem is over")

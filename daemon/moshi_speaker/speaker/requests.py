@@ -1,36 +1,140 @@
 """What somebody asked for that is no matter of the conversation: done or refused, and answered."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 
 from moshi_speaker import events as ev
-from moshi_speaker.errors import BadCommand
+from moshi_speaker.errors import BadCommand, ConfigError
+from moshi_speaker.home.figures import health
+from moshi_speaker.settings import Settings
+from moshi_speaker.speaker.executor import DaemonExecutor
+from moshi_speaker.speaker.health import Health
 from moshi_speaker.speaker.listening import Listening
 from moshi_speaker.speaker.live import LiveSettings
+from moshi_speaker.speaker.past import Past, told
+from moshi_speaker.speaker.restart import Restarts
+from moshi_speaker.speaker.tasks import Tasks
+
+MAX_UNDER_WAY = 8
+"""Requests that may be worked on at once; beyond it they are refused."""
 
 
 class Requests:
-    """Carries them out; used from the event loop only."""
+    """Carries them out; used from the event loop only. What reads files does so on a thread of its own."""
 
-    def __init__(self, live: LiveSettings, report: Callable[[ev.Report], None], listening: Listening) -> None:
-        """``report`` takes the answers."""
+    restart_required: Callable[[tuple[str, ...]], None] = staticmethod(lambda names: None)
+    """Hears which settings a file that was read again has otherwise than the speaker runs with."""
+
+    def __init__(
+        self,
+        live: LiveSettings,
+        report: Callable[[ev.Report], None],
+        tasks: Tasks,
+        listening: Listening,
+        *,
+        health: Health,
+        try_out: Callable[[int], Awaitable[ev.Json]],
+        shut_down: Callable[[], None],
+        restarts: Restarts | None = None,
+        reread: Callable[[], Settings] | None = None,
+        past: Past | None = None,
+    ) -> None:
+        """``report`` takes the answers, ``try_out`` times frames of the engine.
+
+        ``shut_down`` ends the speaker so that it starts again; without ``restarts`` nobody would do that.
+        ``reread`` reads the configuration file again, and ``past`` what is kept; both may block.
+        """
         self._live = live
         self._report = report
+        self._tasks = tasks
         self._listening = listening
+        self._health = health
+        self._try_out = try_out
+        self._shut_down = shut_down
+        self._restarts = restarts
+        self._reread = reread
+        self._past = past
+        self._thread = DaemonExecutor("requests")
+        self._under_way = 0
 
     def handle(self, request: ev.Request) -> None:
-        """Do it, and answer."""
+        """Do it, and answer; what takes a while is answered later."""
         match request:
-            case ev.SettingRequested():
-                self._report(self._set(request))
+            case ev.SettingRequested(transaction=transaction):
+                self._answer("set", transaction, lambda: self._set(request))
+            case ev.HealthRequested(transaction):
+                self._answer("health", transaction, lambda: health(self._health.report()))
+            case ev.RestartRequested(transaction):
+                self._answer("restart", transaction, self._restart)
+            case ev.ReloadRequested(transaction):
+                self._answer_later("reload", transaction, self._reload)
+            case ev.HistoryRequested(limit, transaction):
+                self._answer_later("history", transaction, lambda: self._history(limit))
+            case ev.BenchRequested(frames, transaction):
+                self._answer_later("bench", transaction, lambda: self._try_out(frames))
             case ev.WakeSensitivityRequested(sensitivity):
                 self._listening.set_sensitivity(sensitivity)
             case ev.WakeWordRequested(option):
                 self._listening.choose(option)
 
-    def _set(self, request: ev.SettingRequested) -> ev.ReportAnswer:
+    def close(self) -> None:
+        """Nothing more will be asked for."""
+        self._thread.shutdown(wait=False)
+
+    def _answer(self, command: str, transaction: ev.Transaction, work: Callable[[], ev.Json]) -> None:
         try:
-            value = self._live.change(request.name, request.value)
+            data = work()
         except BadCommand as error:
-            return ev.ReportAnswer("set", error=str(error), transaction=request.transaction)
-        data: ev.Json = {"name": request.name, "value": value}
-        return ev.ReportAnswer("set", data, transaction=request.transaction)
+            self._report(ev.ReportAnswer(command, error=str(error), transaction=transaction))
+        else:
+            self._report(ev.ReportAnswer(command, data, transaction=transaction))
+
+    def _answer_later(
+        self, command: str, transaction: ev.Transaction, work: Callable[[], Awaitable[ev.Json]]
+    ) -> None:
+        if self._under_way >= MAX_UNDER_WAY:
+            error = f"{self._under_way} other requests are still worked on; wait for their answers"
+            self._report(ev.ReportAnswer(command, error=error, transaction=transaction))
+            return
+        self._under_way += 1
+        self._tasks.spawn(self._work(command, transaction, work), f"request {command}")
+
+    async def _work(
+        self, command: str, transaction: ev.Transaction, work: Callable[[], Awaitable[ev.Json]]
+    ) -> None:
+        try:
+            data = await work()
+        except (BadCommand, ConfigError) as error:
+            self._report(ev.ReportAnswer(command, error=str(error), transaction=transaction))
+        else:
+            self._report(ev.ReportAnswer(command, data, transaction=transaction))
+        finally:
+            self._under_way -= 1
+
+    def _set(self, request: ev.SettingRequested) -> ev.Json:
+        return {"name": request.name, "value": self._live.change(request.name, request.value)}
+
+    def _restart(self) -> ev.Json:
+        if self._restarts is None:
+            raise BadCommand("this speaker cannot start itself again", remedy="start it again by hand")
+        self._restarts.ask()
+        # After the answer, which is the last word before the goodbye.
+        asyncio.get_running_loop().call_soon(self._shut_down)
+        return {}
+
+    async def _reload(self) -> ev.Json:
+        if self._reread is None:
+            raise BadCommand("this speaker was started without a file of settings", remedy="start it again")
+        configured = await asyncio.get_running_loop().run_in_executor(self._thread, self._reread)
+        adopted = self._live.adopt(configured)
+        self.restart_required(adopted.restart_required)
+        return {"changed": adopted.changed, "restart_required": adopted.restart_required}
+
+    async def _history(self, limit: int) -> ev.Json:
+        if self._past is None:
+            raise BadCommand("nothing is kept of earlier conversations", remedy="set history.keep_days")
+        past, transcripts = self._past, self._live.settings.mqtt.transcripts
+        sides = tuple(side for side in ev.Side if getattr(transcripts, side.value) != "off")
+        return await asyncio.get_running_loop().run_in_executor(
+            self._thread, lambda: told(past.conversations(limit, sides))
+        )

@@ -10,17 +10,19 @@ from moshi_speaker.audio.mixer import Mixer
 from moshi_speaker.audio.speech import MoshiSpeech
 from moshi_speaker.engine.interface import AnsweredFrame, Engine, Status
 from moshi_speaker.engine.lag import LagMeter
-from moshi_speaker.errors import SpeakerError
+from moshi_speaker.errors import BadCommand, SpeakerError
 from moshi_speaker.events import (
     EngineLagged,
     EngineProgressed,
     EngineReady,
     Event,
+    Json,
     MoshiSpeechEnded,
     MoshiSpeechStarted,
     MoshiSpoke,
 )
 from moshi_speaker.speaker.tasks import Tasks
+from moshi_speaker.speaker.trial import FIRST_SESSION, Trial
 from moshi_speaker.speaker.vitals import Vitals
 
 CLOSE_S = 10.0
@@ -65,6 +67,8 @@ class Voice:
         self._closing: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
         self._session: int | None = None
+        self._trial: Trial | None = None
+        self._trials = 0
         self._falling_silent: asyncio.TimerHandle | None = None
 
     def start(self, delay_s: float = 0.0) -> None:
@@ -75,6 +79,7 @@ class Voice:
 
     def begin(self, session: int) -> None:
         """A talk begins; frames fed from now on belong to it."""
+        self._abort_trial("a conversation began")
         self._session = session
         self._speech.reset()
         self._lag.reset()
@@ -98,8 +103,28 @@ class Voice:
             self._engine.end()
         self._vitals.talk_ended()
 
+    async def try_out(self, frames: int) -> Json:
+        """Time so many frames of the engine while nobody talks; a talk that begins ends it at once.
+
+        Raises BadCommand when that is not possible, or ended early.
+        """
+        if self._session is not None:
+            raise BadCommand("a conversation goes on", remedy="try again after it")
+        if self._engine is None:
+            raise BadCommand("there is no engine that is ready", remedy="try again in the state idle")
+        if self._trial is not None:
+            raise BadCommand("another bench runs", remedy="wait for its answer")
+        trial = self._trial = Trial(self._engine, FIRST_SESSION + self._trials, frames)
+        self._trials += 1
+        try:
+            return await trial.result()
+        finally:
+            if self._trial is trial:
+                self._trial = None
+
     async def close(self) -> None:
         """Stop the engine. May be called twice."""
+        self._abort_trial("the speaker stops")
         if self._running is not None:
             self._running.cancel()
         async with self._turn:
@@ -125,6 +150,7 @@ class Voice:
             self._lost(error)
         finally:
             self._engine = None
+            self._abort_trial("the engine is gone")
             self._vitals.engine_gone()
             # A task of its own: whoever cancels this one must not interrupt it.
             self._closing = self._tasks.spawn(engine.close(), "closing of the engine")
@@ -134,11 +160,18 @@ class Voice:
         if self._closing is not None:
             await asyncio.wait({self._closing}, timeout=CLOSE_S)
 
+    def _abort_trial(self, why: str) -> None:
+        if self._trial is not None:
+            self._trial.abort(why)
+            self._trial = None
+
     def _busy(self, text: str) -> None:
         log.info("engine: %s", text)
         self._emit(EngineProgressed())
 
     def _answered(self, answer: AnsweredFrame) -> None:
+        if self._trial is not None and answer.session == self._trial.session:
+            self._trial.answered(answer)
         if answer.session != self._session:
             return
         now = self._clock()
