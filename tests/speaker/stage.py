@@ -16,6 +16,7 @@ from moshi_speaker.settings import Settings
 from moshi_speaker.speaker.daemon import Speaker
 from moshi_speaker.speaker.listening import MakeDetector
 from moshi_speaker.speaker.memory import Memory
+from moshi_speaker.speaker.restart import Restarts
 from moshi_speaker.wake.detector import Detector
 from moshi_speaker.wake.policy import WakePolicy
 from tests.speaker.fakes import FakeDevice, FakeEngine, FakeWake, News
@@ -37,10 +38,12 @@ class Stage:
         make_engine: Callable[[Status], Engine] | None = None,
         detector: Detector | None = None,
         make_detector: MakeDetector | None = None,
+        reread: Callable[[], Settings] | None = None,
+        restarts: Restarts | None = None,
     ) -> None:
         """``make_engine`` makes others than the fake ones; ``detector`` stands in for the fake one.
 
-        ``make_detector`` makes those of other wake words.
+        ``make_detector`` makes those of other wake words; ``reread`` and ``restarts`` are the speaker's.
         """
         self.news = News()
         self.device = FakeDevice(self.news)
@@ -62,6 +65,8 @@ class Stage:
             time.monotonic,
             make_detector=make_detector,
             memory=Memory(settings.speaker.state_dir),
+            reread=reread,
+            restarts=restarts,
         )
 
     @property
@@ -139,11 +144,19 @@ async def on_stage(
     make_engine: Callable[[Status], Engine] | None = None,
     detector: Detector | None = None,
     make_detector: MakeDetector | None = None,
+    reread: Callable[[], Settings] | None = None,
+    restarts: Restarts | None = None,
 ) -> AsyncIterator[Stage]:
     """A speaker that runs until the end of the block, and leaves nothing behind."""
     tasks, threads = asyncio.all_tasks(), set(threading.enumerate())
     stage = Stage(
-        settings, wake=wake, make_engine=make_engine, detector=detector, make_detector=make_detector
+        settings,
+        wake=wake,
+        make_engine=make_engine,
+        detector=detector,
+        make_detector=make_detector,
+        reread=reread,
+        restarts=restarts,
     )
     if run:
         stage.run()

@@ -39,12 +39,17 @@ class Witness:
         await asyncio.to_thread(self._listener.close)
 
     async def until(
-        self, topic: str, payload: str | None = None, *, that: Callable[[str], bool] = lambda payload: True
+        self,
+        topic: str,
+        payload: str | None = None,
+        *,
+        that: Callable[[str], bool] = lambda payload: True,
+        within_s: float = PATIENCE_S,
     ) -> list[Heard]:
         """Everything that comes up to this message, which is the last."""
         begin = at = self._read[happens(topic)]
         try:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(within_s):
                 while True:
                     while at == len(self._heard):
                         self._came.clear()
