@@ -42,6 +42,7 @@ from moshi_speaker.home.machine import machine
 from moshi_speaker.home.payloads import Message, Payloads
 from moshi_speaker.home.topics import Topics
 from moshi_speaker.settings import MqttSettings, Settings
+from moshi_speaker.speaker.loglines import LogLines
 from moshi_speaker.speaker.rivalry import Rivalry
 from moshi_speaker.wake.choice import OFF
 
@@ -91,6 +92,7 @@ class Reporting:
         self._link: Link | None = None
         self._payloads: Payloads | None = None
         self._rivalry = Rivalry(self.report, clock)
+        self._log_lines: LogLines | None = None
 
     async def start(self) -> None:
         """Connect; returns at once. Raises ConfigError or MissingPartError for what cannot work."""
@@ -124,6 +126,9 @@ class Reporting:
             self._link.publish(message)
         self._link.publish(await self._discovery(self._link.topics))
         self._link.start()
+        if mqtt.log != "off":
+            self._log_lines = LogLines(mqtt.log, self.publish, self._clock)
+            logging.getLogger().addHandler(self._log_lines)
 
     def report(self, report: Report) -> None:
         """Tell it to the log and, as soon as it listens, to the broker."""
@@ -149,6 +154,10 @@ class Reporting:
         not reached yet, for what the rest of the stop, in seconds, left of its time.
         """
         self._rivalry.stop()
+        log_lines, self._log_lines = self._log_lines, None
+        if log_lines is not None:
+            logging.getLogger().removeHandler(log_lines)
+            log_lines.close()
         link = self._link
         if link is not None:
             await asyncio.to_thread(self.history.settle, SETTLE_S)
