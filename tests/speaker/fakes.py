@@ -192,6 +192,12 @@ class FakeDevice:
         for start in range(0, len(frame), BLOCK_SAMPLES):
             self._capture(frame[start : start + BLOCK_SAMPLES], at + start / SAMPLE_RATE)
 
+    def exchange(self, block: Samples, at: float) -> Samples:
+        """The microphone hears a block, and the loudspeaker plays one as long; what it played."""
+        assert self._capture is not None and self._render is not None
+        self._capture(block, at)
+        return self._render(len(block), at)
+
     def pull(self, seconds: float) -> Samples:
         """The loudspeaker plays for so long; what it played."""
         assert self._render is not None

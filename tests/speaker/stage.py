@@ -124,9 +124,9 @@ class Stage:
         assert error is not None
         return error
 
-    def prepare_engine(self) -> FakeEngine:
+    def prepare_engine(self, kind: type[FakeEngine] = FakeEngine) -> FakeEngine:
         """The next engine that shall be made, to be arranged by the test."""
-        self._coming.append(FakeEngine(self.news))
+        self._coming.append(kind(self.news))
         return self._coming[-1]
 
     def _make_engine(self, status: Status) -> Engine:

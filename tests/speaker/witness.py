@@ -17,9 +17,11 @@ Heard = tuple[str, str]
 
 
 class Witness:
-    """Subscribed to everything of one speaker as long as it is entered."""
+    """Subscribed to one speaker as long as it is entered."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, topics: str = "#") -> None:
+        """``topics`` below the speaker's root: everything, or less where that would be a flood."""
+        self._topics = topics
         self._mqtt: MqttSettings = settings.mqtt
         self._root = f"{settings.mqtt.base_topic}/{settings.speaker.id}/"
         self._loop = asyncio.get_running_loop()
@@ -32,7 +34,7 @@ class Witness:
         self._listener = Listener(settings.mqtt, name, self._hear, lambda error: None)
 
     async def __aenter__(self) -> "Witness":
-        await asyncio.to_thread(self._listener.open, f"{self._root}#")
+        await asyncio.to_thread(self._listener.open, f"{self._root}{self._topics}")
         return self
 
     async def __aexit__(self, *_: object) -> None:
