@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from moshi_speaker.errors import MissingPartError
-from moshi_speaker.events import Event, Request, StartRequested
+from moshi_speaker.events import Event, Request, Side, StartRequested
 from moshi_speaker.home.backoff import Backoff
 from moshi_speaker.home.broker import STOP_S, EmbeddedBroker
 from moshi_speaker.home.link import Link
@@ -17,6 +17,8 @@ from moshi_speaker.home.payloads import Message
 from moshi_speaker.home.topics import Topics
 from moshi_speaker.settings import MqttSettings
 from tests.home.conftest import Watcher
+from tests.home.test_link_backlog import Waiting, ids
+from tests.home.test_link_backlog import event as waiting_event
 
 TOPICS = Topics("moshi-speaker", "kitchen")
 PATIENCE_S = 10.0
@@ -154,3 +156,45 @@ async def test_it_stops_in_time_with_a_client_connected_and_starts_again_on_its_
     await again.start()
     assert again.port == port
     await again.stop()
+
+
+async def test_it_forgets_what_is_cleared_and_hears_of_births(
+    broker: EmbeddedBroker, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("moshi_speaker.home.repeats.JITTER_S", 0.0)
+    monkeypatch.setattr("moshi_speaker.home.repeats.REST_S", 0.0)
+
+    def life() -> None:
+        watcher = watch(broker.port)
+        for side in Side:
+            watcher.publish(TOPICS.transcript(side), "secret", retain=True)
+        link = link_to(broker.link_settings(MqttSettings()))
+        link.publish(Message(TOPICS.state, "idle", qos=1, retain=True))
+        watcher.until(TOPICS.state, "idle")
+        late = watch(broker.port)
+        late.publish("moshi-speaker/marker", "end")
+        # amqtt sends what it retains once more for each filter that anybody has subscribed to.
+        kept = {seen.topic for seen in late.until("moshi-speaker/marker") if seen.retained}
+        assert kept == {TOPICS.availability, TOPICS.state}
+        watcher.publish("homeassistant/status", "online")
+        assert [seen.payload for seen in watcher.until(TOPICS.state)][-2:] == ["online", "idle"]
+        watcher.publish(TOPICS.availability, "offline", retain=True)
+        watcher.until(TOPICS.availability, "online")
+        link.close(PATIENCE_S)
+
+    await asyncio.to_thread(life)
+
+
+async def test_what_waited_reaches_it_in_order(broker: EmbeddedBroker, watch: Watch) -> None:
+    backlog = Waiting(*(waiting_event(number) for number in range(1, 201)))
+
+    def life() -> list[str]:
+        watcher = watch(broker.port)
+        link = Link(broker.link_settings(MqttSettings()), "kitchen", print, time.monotonic, backlog=backlog)
+        link.start()
+        seen = watcher.until(TOPICS.wake_event, waiting_event(200).payload)
+        assert backlog.empty.wait(PATIENCE_S)
+        link.close(PATIENCE_S)
+        return ids(seen)
+
+    assert await asyncio.to_thread(life) == [f"e{number}" for number in range(1, 201)]
