@@ -106,7 +106,7 @@ class Witness:
 
     def _on_message(self, client: Client, data: object, message: MQTTMessage) -> None:
         base, name, topic = message.topic.split("/", 2)
-        if topic.endswith("/set"):
+        if topic.endswith("/set") or not message.payload:  # a command, or what the broker is to forget
             return
         with self._changed:
             self.root = f"{base}/{name}"

@@ -63,6 +63,8 @@ class Delivery:
         self._repeats = Repeats()
         self._traffic = Traffic()
         self._suspects = Suspects()
+        self._taken = 0
+        """Messages that the broker took on this connection."""
         self._tries: dict[int | None, int] = {}
         self._refused_topics: set[str] = set()
         self._connection: Connection | None = None
@@ -148,6 +150,7 @@ class Delivery:
             self._traffic.connected(self._clock())
             self._repeats.connected(self._clock())
             self._connection = connection
+            self._taken = 0
         if lost:
             what = f"the {lost} oldest events and answers that waited were dropped"
             self._teller.say(f"MQTT broker {connection.address}: was away for too long: {what}")
@@ -171,6 +174,7 @@ class Delivery:
                 self._teller.forget("link")
             tries = self._tries.pop(parcel.number, 0) + 1
             if refusal is None:
+                self._taken += 1
                 self._traffic.acknowledged(self._clock() - parcel.sent_at)
                 self._refused_topics.discard(parcel.message.topic)
             else:
@@ -198,25 +202,32 @@ class Delivery:
         if why is None or not why.our_fault:
             return
         with self._changed:
-            condemned = self._suspects.hung_up(unanswered)
+            condemned = self._suspects.hung_up(unanswered, self._taken, self._clock())
         if len(unanswered) == 1:
             connection.ended = replace(why, unexplained=False)
         if condemned is not None:
             message = condemned.message
-            self._refused_topics.add(message.topic)
             line = f"MQTT broker {connection.address}: hangs up at each message on {message.topic}"
-            remedy = "it is not sent any more until the next start; look into the broker's log"
+            remedy = "it is not sent for an hour; look into the broker's log"
             self._teller.say(f"{line} ({len(message.payload.encode())} bytes); {remedy}")
 
     def _next(self, connection: Connection) -> Parcel | None:
         """The next message to send; None when the connection ended, or all is said."""
         while self._await_turn(connection):
             parcel = self._look()
-            if parcel is not None and not self._suspects.condemned(parcel):
+            if parcel is None:
+                continue
+            if not self._suspects.condemned(parcel, self._clock()):
                 return parcel
-            if parcel is not None:
-                self.answered(parcel, Refusal("the broker hangs up at it", for_good=True))
+            self._withhold(parcel)
         return None
+
+    def _withhold(self, parcel: Parcel) -> None:
+        """Do not send it: a value may be sent another time, everything else is given up."""
+        with self._changed:
+            self._traffic.refused += 1
+        if parcel.number is not None:
+            self._backlog.confirm(parcel.number)
 
     def _look(self) -> Parcel | None:
         """What is to be sent now, if there is anything."""
