@@ -15,6 +15,7 @@ from moshi_speaker.engine.interface import Engine, Status
 from moshi_speaker.errors import SpeakerError
 from moshi_speaker.settings import Settings
 from moshi_speaker.speaker import bounds, tuning
+from moshi_speaker.speaker.about import About
 from moshi_speaker.speaker.ears import Ears
 from moshi_speaker.speaker.figures import Figures
 from moshi_speaker.speaker.health import Health
@@ -155,6 +156,7 @@ class Body:
             tasks=self.tasks,
             report=self.reporting.report,
         )
+        self.about = About(self.live, self.listening, self.reporting.inform)
         self._figures = Figures(device, self.sound, self.ears, self.microphone, self.listening)
         self.health.sound = lambda: self.sound_figures
         self.vitals.hearing = lambda: self._figures.report(self.signs.ages(clock()))
@@ -181,6 +183,7 @@ class Body:
         self.reporting.report(ev.ReportState(state))
         self.reporting.report(ev.ReportVolume(self.mixer.volume))
         self.listening.tell()
+        self.about.start()
         self.vitals.start()
         self.health.start()
         self.ears.start()
@@ -192,6 +195,7 @@ class Body:
         """
         began = self._clock()
         self.listening.stop()
+        self.about.stop()
         await self.tasks.finish(
             self.tasks.spawn(self.voice.close(), "the engine"),
             self.tasks.spawn(self.sound.stop(), "the sound device"),

@@ -60,6 +60,9 @@ def first_detector(configured: WakeSettings, memory: Memory, make: MakeDetector)
 class Listening:
     """Owns the choice; used from the event loop only."""
 
+    changed: Callable[[], None] = staticmethod(lambda: None)
+    """Called when something else is listened for."""
+
     def __init__(
         self,
         configured: WakeSettings,
@@ -181,6 +184,7 @@ class Listening:
         self.renew(self._live.settings)  # the threshold may be another one since
         self._memory.keep_wake_word(name, present(self._configured))
         self._keeping.soon()
+        self.changed()
 
     def _exchange(self, wake: WakeSettings) -> Detector | None:
         """On the loader's thread."""

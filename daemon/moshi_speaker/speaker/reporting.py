@@ -37,6 +37,7 @@ from moshi_speaker.home.broker import EmbeddedBroker
 from moshi_speaker.home.discovery import Device, announcement, withdrawal
 from moshi_speaker.home.exposure import in_the_clear
 from moshi_speaker.home.identity import device_id
+from moshi_speaker.home.info import Info, info
 from moshi_speaker.home.link import Link
 from moshi_speaker.home.machine import machine
 from moshi_speaker.home.payloads import Message, Payloads
@@ -93,6 +94,7 @@ class Reporting:
         self._payloads: Payloads | None = None
         self._rivalry = Rivalry(self.report, clock)
         self._log_lines: LogLines | None = None
+        self._hardware = ""
 
     async def start(self) -> None:
         """Connect; returns at once. Raises ConfigError or MissingPartError for what cannot work."""
@@ -124,7 +126,8 @@ class Reporting:
         self._payloads = Payloads(self._link.topics, self._wall, self._link.instance)
         for message in self._payloads.initial():
             self._link.publish(message)
-        self._link.publish(await self._discovery(self._link.topics))
+        self._hardware = await asyncio.to_thread(machine)
+        self._link.publish(self._discovery(self._link.topics))
         self._link.start()
         if mqtt.log != "off":
             self._log_lines = LogLines(mqtt.log, self.publish, self._clock)
@@ -146,6 +149,12 @@ class Reporting:
         if self._link is not None:
             for message in values:
                 self._link.publish(message)
+
+    def inform(self, about: Info) -> None:
+        """Tell the broker what the speaker is, and how it is set."""
+        if self._link is not None:
+            told = info(self._link.topics, about, instance=self._link.instance, hardware=self._hardware)
+            self._link.publish(told)
 
     async def stop(self, *, failed: bool = False, spent_s: float = 0.0) -> None:
         """Say goodbye to the broker. May be called twice.
@@ -169,13 +178,13 @@ class Reporting:
         if broker is not None:
             await broker.stop()
 
-    async def _discovery(self, topics: Topics) -> Message:
+    def _discovery(self, topics: Topics) -> Message:
         """What Home Assistant shall know of the device; to be told nothing, it forgets what it knew."""
         discovery = self._settings.mqtt.discovery
         if not discovery.enabled:
             return withdrawal(topics, discovery.prefix)
-        hardware = await asyncio.to_thread(machine)
-        device = Device(self._settings.speaker.name, __version__, hardware, discovery.area, self._wake_words)
+        name = self._settings.speaker.name
+        device = Device(name, __version__, self._hardware, discovery.area, self._wake_words)
         return announcement(topics, discovery.prefix, device)
 
     def _keep(self, report: Happened, message: Message, event_id: str) -> None:
