@@ -22,7 +22,9 @@ from moshi_speaker.settings import MqttSettings, Settings
 from moshi_speaker.speaker import restart, stop_on_signals
 
 HEAVY = ("mlx", "pyaudio", "paho", "numpy", "amqtt", "huggingface_hub", "onnxruntime")
-COMMANDS = ("run", "demo", "talk", "devices", "bench", "audio", "models", "config", "history", "service")
+COMMANDS = (
+    *("run", "demo", "talk", "devices", "bench", "audio", "models", "config", "history", "mqtt", "service"),
+)
 
 Fake = Callable[..., object]
 Reread = Callable[[], Settings]
@@ -105,6 +107,7 @@ def test_the_engine_process_does_not_load_the_command_line() -> None:
         ["talk", "in.wav", "out.wav", "--trace", "./in.wav"],
         ["talk", "in.wav", "out.wav", "--trace", "out.wav"],
         ["config", "chekc"],
+        ["mqtt", "remove", "--id", "a/#"],
     ],
 )
 def test_a_wrong_command_line_exits_2_with_one_line(

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from paho.mqtt import publish as publisher
 from paho.mqtt import subscribe
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion
 
 import moshi_speaker
 from moshi_speaker.audio.wavfile import read_audio
@@ -66,6 +68,25 @@ def retained_at(port: int) -> list[Heard]:
         return late.heard[:-1]
 
 
+def discovered_at(port: int) -> list[str]:
+    """Topics on which Home Assistant would find a device."""
+    found: list[str] = []
+
+    def hear(client: Client, data: object, message: MQTTMessage) -> None:
+        if message.retain:
+            found.append(message.topic)
+        else:
+            client.disconnect()
+
+    client = Client(CallbackAPIVersion.VERSION2)
+    client.on_message = hear
+    client.connect("127.0.0.1", port)
+    client.subscribe("homeassistant/#", 1)
+    client.publish("homeassistant/mark", "now", 1)
+    client.loop_forever()
+    return found
+
+
 def assert_sounds_right(sound: Sound) -> None:
     """Silence, the wake earcon, Moshi's voice, silence, the end earcon, silence; nothing clipped."""
     (wake_s, first), (end_s, last) = earcons_in(sound)
@@ -88,7 +109,9 @@ def test_the_demo_shows_a_whole_talk_over_a_broker_and_saves_its_sound(
             assert demo.wait(PATIENCE_S) == 0, demo.stderr.text
         witness.expect("availability", "offline")
         heard = witness.heard[: witness.heard.index(OFFLINE) + 1]
+        heard = [message for message in heard if message.payload]  # the others are to be forgotten
     assert retained_at(mosquitto.port) == []
+    assert discovered_at(mosquitto.port) == []
     assert_in_order(story(heard))
     (wake,) = [message.fields for message in heard if message.topic == "event/wake"]
     assert wake["wake_word"] == "hey_jarvis"

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from moshi_speaker import __version__
-from moshi_speaker.cli import audio, config, history, models, service, speech
+from moshi_speaker.cli import audio, config, history, models, mqtt, service, speech
 from moshi_speaker.cli.bench import bench
 from moshi_speaker.cli.console import say
 
@@ -43,4 +43,5 @@ app.add_typer(audio.app, name="audio", help="Sound: test microphone, loudspeaker
 app.add_typer(models.app, name="models", help="Models: fetch, list, check, or make one of random weights.")
 app.add_typer(config.app, name="config", help="Settings: check the file, show what is in effect.")
 app.add_typer(history.app, name="history", help="What was said: list, search, export, delete.")
+app.add_typer(mqtt.app, name="mqtt", help="MQTT: show what Home Assistant is told, remove all of it.")
 app.add_typer(service.app, name="service", help="The service: a launchd agent or a systemd user unit.")

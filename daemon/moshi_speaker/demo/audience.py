@@ -15,7 +15,7 @@ from moshi_speaker.errors import MissingPartError, SpeakerError
 from moshi_speaker.events import State
 from moshi_speaker.home.listener import Listener
 from moshi_speaker.home.payloads import OFFLINE
-from moshi_speaker.home.topics import Topics
+from moshi_speaker.home.topics import Topics, discovery
 from moshi_speaker.settings import Settings
 from moshi_speaker.speaker.daemon import Speaker
 
@@ -25,6 +25,8 @@ LAST_SOUND_S = 0.6
 """Seconds for the sound that says that the talk is over."""
 FAREWELL_S = 2.0
 """Seconds to wait for the last message."""
+LONGEST = 2_000
+"""Characters of a message that are printed; ``info`` is far longer, and nobody would read it here."""
 PAUSE_S = 0.2
 """Seconds between the wake word and the question: one breath."""
 
@@ -38,6 +40,7 @@ class Audience:
     def __init__(self, settings: Settings, room: RoomDevice | None, speaker: Speaker, say: Say) -> None:
         """Without a room, a person plays the user's part. To be made in the running event loop."""
         self._topics = Topics(settings.mqtt.base_topic, settings.speaker.id or "")
+        self._discovery = discovery(settings.mqtt.discovery.prefix, self._topics.device_id)
         self._room = room
         self._speaker = speaker
         self._print = say
@@ -69,7 +72,7 @@ class Audience:
             except TimeoutError:
                 self._say("the broker did not tell that the speaker is offline")
             if tidy:
-                await asyncio.to_thread(self._listener.clear, self._topics.retained)
+                await asyncio.to_thread(self._listener.clear, (*self._topics.retained, self._discovery))
         await asyncio.to_thread(self._listener.close)
 
     def _say(self, line: str) -> None:
@@ -99,7 +102,8 @@ class Audience:
         if not payload:
             return  # what the broker is to forget
         name = topic.removeprefix(f"{self._topics.root}/")
-        self._say(f"{time.monotonic() - self._started:6.1f} s   {name:27} {payload}")
+        shown = payload if len(payload) <= LONGEST else f"{payload[:LONGEST]}…"
+        self._say(f"{time.monotonic() - self._started:6.1f} s   {name:27} {shown}")
         if topic == self._topics.availability and payload == OFFLINE:
             self._gone.set()
         if topic == self._topics.conversation and payload == "ON":

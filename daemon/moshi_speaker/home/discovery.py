@@ -8,10 +8,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from moshi_speaker import __version__
 from moshi_speaker.events import Json
 from moshi_speaker.home.components import REMOVED, Component, components
 from moshi_speaker.home.payloads import Message
 from moshi_speaker.home.topics import Topics, discovery
+from moshi_speaker.settings import Settings
 
 NAME = "moshi-speaker"
 """Who makes the device, and the program that tells of it."""
@@ -32,6 +34,11 @@ class Device:
     """Where Home Assistant shall suggest that it is."""
     wake_words: tuple[str, ...]
     """What may be chosen to listen for."""
+
+    @classmethod
+    def from_settings(cls, settings: Settings, hardware: str, wake_words: tuple[str, ...]) -> "Device":
+        """The device of these settings, and this version."""
+        return cls(settings.speaker.name, __version__, hardware, settings.mqtt.discovery.area, wake_words)
 
 
 def announcement(

@@ -17,6 +17,11 @@ def device_id(configured: str | None, state_dir: Path) -> str:
 
     Raises ConfigError when the file cannot be read or written, or holds something else.
     """
+    return known_id(configured, state_dir) or _create(state_dir.expanduser() / ID_FILE)
+
+
+def known_id(configured: str | None, state_dir: Path) -> str | None:
+    """The same, but none is made up: None if there is none yet. Raises ConfigError."""
     if configured is not None:
         return configured
     path = state_dir.expanduser() / ID_FILE
@@ -25,7 +30,7 @@ def device_id(configured: str | None, state_dir: Path) -> str:
     except ConfigError as error:
         cause = error.__cause__
         if isinstance(cause, FileNotFoundError):
-            return _create(path)
+            return None
         reason = cause.strerror if isinstance(cause, OSError) else error.what
         raise _unusable(path, f"cannot be read ({reason})") from error
     if not _ID.fullmatch(text):

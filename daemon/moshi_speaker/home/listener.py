@@ -48,7 +48,7 @@ class Listener:
         """``host:port`` of the broker."""
         return self._connection.address
 
-    def open(self, topic_filter: str) -> None:
+    def open(self, *topic_filters: str) -> None:
         """Connect and subscribe; blocks for a moment. Raises MissingPartError if the broker is not there."""
         trouble = self._connection.open()
         if trouble is None:
@@ -61,7 +61,7 @@ class Listener:
             self.close()
             line = trouble.line if trouble else f"the MQTT broker {self._connection.address} does not answer"
             raise MissingPartError(line)
-        self._connection.subscribe([topic_filter])
+        self._connection.subscribe(topic_filters)
         threading.Thread(target=self._await_end, name="mqtt-listener", daemon=True).start()
 
     def clear(self, topics: Iterable[str]) -> None:

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from moshi_speaker import __version__
 from moshi_speaker.events import (
     Event,
     Happened,
@@ -183,8 +182,7 @@ class Reporting:
         discovery = self._settings.mqtt.discovery
         if not discovery.enabled:
             return withdrawal(topics, discovery.prefix)
-        name = self._settings.speaker.name
-        device = Device(name, __version__, self._hardware, discovery.area, self._wake_words)
+        device = Device.from_settings(self._settings, self._hardware, self._wake_words)
         return announcement(topics, discovery.prefix, device)
 
     def _keep(self, report: Happened, message: Message, event_id: str) -> None:
