@@ -20,11 +20,11 @@ def card() -> Iterator[SoundCard]:
 def make_house(
     tmp_path_factory: pytest.TempPathFactory, card: SoundCard, tiny_model: Path
 ) -> Iterator[Callable[..., House]]:
-    """Makes a house with lines of one's own in Home Assistant's configuration, and opens it."""
+    """Makes a house with a Home Assistant of one's own, and opens it."""
     made: list[House] = []
 
-    def make(more: str = "") -> House:
-        made.append(House(tmp_path_factory.mktemp("house"), card, tiny_model, more))
+    def make(*homeassistant: str) -> House:
+        made.append(House(tmp_path_factory.mktemp("house"), card, tiny_model, *homeassistant))
         made[-1].open()
         return made[-1]
 

@@ -34,12 +34,12 @@ def entity(key: str) -> str:
 class House:
     """Broker and Home Assistant are on while it is open; speakers come and go."""
 
-    def __init__(self, folder: Path, card: SoundCard, model: Path, more: str = "") -> None:
-        """``more`` is added to Home Assistant's configuration."""
+    def __init__(self, folder: Path, card: SoundCard, model: Path, *homeassistant: str) -> None:
+        """``homeassistant`` is what that one is made with."""
         self.folder = folder
         self.card = card
         self.broker = Mosquitto(folder)
-        self.ha = HomeAssistant(folder / "homeassistant", more)
+        self.ha = HomeAssistant(folder / "homeassistant", *homeassistant)
         self.api: Api
         self._model = model
         self._config = folder / "speaker.yaml"
