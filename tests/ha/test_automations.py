@@ -191,7 +191,7 @@ def test_restart_after_a_long_problem_but_not_for_what_it_cannot_mend(house: Hou
 def _problem(house: House, code: str) -> None:
     """The speaker has a problem for two seconds."""
     root = f"moshi-speaker/{ID}/problem"
-    fields = {"code": code, "message": "It broke.", "since": None, "others": []}
+    fields: dict[str, object] = {"code": code, "message": "It broke.", "since": None, "others": []}
     seen = len(house.api.events)
     house.publish(f"{root}/attributes", json.dumps(fields))
     house.publish(root, "ON")

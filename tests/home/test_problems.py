@@ -11,7 +11,7 @@ def noted(*reports: tuple[str, ProblemSource]) -> Problems:
 
 def test_in_the_beginning_nothing_is_wrong() -> None:
     assert Problems().shown is None
-    assert Problems().others == []
+    assert Problems().codes == []
 
 
 def test_each_source_has_its_own_problem_and_the_speakers_is_shown_first() -> None:
@@ -21,7 +21,7 @@ def test_each_source_has_its_own_problem_and_the_speakers_is_shown_first() -> No
         ("engine", ProblemSource.SPEAKER),
     )
     assert problems.shown == Problem("engine", "message 2", "12:02")
-    assert problems.others == ["history", "duplicate_id"]
+    assert problems.codes == ["engine", "history", "duplicate_id"]
 
 
 def test_one_that_is_over_leaves_the_others() -> None:
@@ -29,7 +29,7 @@ def test_one_that_is_over_leaves_the_others() -> None:
         ("engine", ProblemSource.SPEAKER), ("history", ProblemSource.HISTORY), ("", ProblemSource.SPEAKER)
     )
     assert problems.shown == Problem("history", "message 1", "12:01")
-    assert problems.others == []
+    assert problems.codes == ["history"]
     problems.note(ReportProblem("", "", 0.0, ProblemSource.HISTORY), "12:09")
     assert problems.shown is None
 

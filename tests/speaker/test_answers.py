@@ -28,12 +28,14 @@ class Desk:
         self.errors: list[BaseException] = []
         self.tasks = Tasks(self.errors.append)
         self.shut_down = 0
+        self.chosen: list[float | str] = []
         self.may_end = asyncio.Event()
         self.requests = Requests(
             self.live,
             self._answers.put_nowait,
             self.tasks,
-            health=Health(self._answers.put_nowait, lambda: 0.0),
+            self,
+            health=Health(self._answers.put_nowait, self.tasks, lambda: 0.0),
             try_out=self._try_out,
             shut_down=self._count,
             **parts,
@@ -50,6 +52,12 @@ class Desk:
             answer = await self._answers.get()
         assert isinstance(answer, ev.ReportAnswer)
         return answer
+
+    def set_sensitivity(self, sensitivity: float) -> None:
+        self.chosen.append(sensitivity)
+
+    def choose(self, option: str) -> None:
+        self.chosen.append(option)
 
     async def _try_out(self, frames: int) -> ev.Json:
         await self.may_end.wait()

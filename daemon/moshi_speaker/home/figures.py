@@ -10,6 +10,7 @@ from moshi_speaker.events import (
     SoundFigures,
     WakeFigures,
 )
+from moshi_speaker.home.traffic import LinkFigures
 
 _DIGITS = 3
 
@@ -39,6 +40,20 @@ def health(report: ReportHealth) -> dict[str, Json]:
         "history": report.history,
         "sound": _object(SoundFigures, report.sound),
         "problems": report.problems,
+    }
+
+
+def traffic(figures: LinkFigures, connected_since: str | None) -> dict[str, Json]:
+    """How the link to the broker fares; ``connected_since`` is a date and time."""
+    return {
+        "connected_since": connected_since,
+        "connections": figures.connections,
+        "published": figures.published,
+        "received": figures.received,
+        "queued": figures.queued,
+        "dropped": figures.dropped,
+        "refused": figures.refused,
+        "rtt_ms": _value(figures.rtt_ms),
     }
 
 

@@ -67,6 +67,11 @@ class Payloads:
         self._started_at: str | None = None
         """Date and time of the speaker's start."""
 
+    @property
+    def problems(self) -> list[str]:
+        """Codes of what is wrong, the gravest first."""
+        return self._problems.codes
+
     def initial(self) -> tuple[Message, ...]:
         """What holds before the first report: no conversation, no problem."""
         return (
@@ -204,7 +209,7 @@ class Payloads:
             code=problem.code if problem else None,
             message=problem.message if problem else None,
             since=problem.since if problem else None,
-            others=self._problems.others,
+            others=self._problems.codes[1:],
         )
         return (
             _value(self._topics.problem_attributes, attributes),

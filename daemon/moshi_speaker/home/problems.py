@@ -35,9 +35,9 @@ class Problems:
         return next(iter(self._ranked()), None)
 
     @property
-    def others(self) -> list[str]:
-        """Codes of the rest, the gravest first."""
-        return [problem.code for problem in self._ranked()[1:]]
+    def codes(self) -> list[str]:
+        """Codes of all, the gravest first."""
+        return [problem.code for problem in self._ranked()]
 
     def _ranked(self) -> list[Problem]:
         return [self._known[source] for source in ProblemSource if source in self._known]

@@ -96,7 +96,10 @@ class Body:
             boot_id=boot_id,
         )
         self.vitals = Vitals(self.reporting.publish, clock())
-        self.health = Health(self.reporting.publish, clock)
+        self.health = Health(self.reporting.publish, self.tasks, clock)
+        self.health.mqtt = self.reporting.traffic
+        self.health.problems = self.reporting.problems
+        self.health.history = self.reporting.kept
         self.signs = Signs(clock)
         self.mixer = Mixer(memory.volume(settings.audio.volume), settings.audio.earcon_volume)
         reference = Reference()

@@ -108,6 +108,7 @@ class Speaker:
             reread=reread,
             past=None if settings.history.keep_days == "off" else self._body.reporting.history,
         )
+        self._requests.restart_required = self._body.about.restart_required
         self.restarting = False
         """Somebody asked for a restart, and nobody for the end since."""
         self._body.live.on_change(self._renew_limits, *bounds.LIMITS)

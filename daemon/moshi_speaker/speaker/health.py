@@ -5,9 +5,13 @@ from collections.abc import Callable
 
 from moshi_speaker.events import Json, ReportHealth, SoundFigures
 from moshi_speaker.speaker import resources
+from moshi_speaker.speaker.executor import DaemonExecutor
+from moshi_speaker.speaker.tasks import Tasks
 
 PERIOD_S = 600.0
 """Seconds between reports."""
+DISK_S = 2.0
+"""Seconds for a disk to say how much is kept; one that hangs is told as not known."""
 
 
 class Health:
@@ -16,28 +20,34 @@ class Health:
     sound: Callable[[], SoundFigures | None] = staticmethod(lambda: None)
     """How the devices fare. This and the following come from those who know, and return at once."""
     mqtt: Callable[[], Json] = staticmethod(lambda: None)
-    history: Callable[[], Json] = staticmethod(lambda: None)
     problems: Callable[[], Json] = staticmethod(lambda: [])
+    history: Callable[[], Json] = staticmethod(lambda: None)
+    """How much is kept; it reads the disk, on a thread of its own."""
 
-    def __init__(self, publish: Callable[[ReportHealth], None], clock: Callable[[], float]) -> None:
+    def __init__(
+        self, publish: Callable[[ReportHealth], None], tasks: Tasks, clock: Callable[[], float]
+    ) -> None:
         """The speaker's start is now, by the ``clock`` in seconds."""
         self._publish = publish
+        self._tasks = tasks
         self._clock = clock
         self._started_at = clock()
+        self._disk = DaemonExecutor("health")
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
         """Report now, and from now on without being asked."""
-        self.report()
+        self._tasks.spawn(self._tell(), "health")
         self._timer = asyncio.get_running_loop().call_later(PERIOD_S, self.start)
 
-    def report(self) -> ReportHealth:
+    async def report(self) -> ReportHealth:
         """Report now; what was reported."""
+        history = await self._kept()
         report = ReportHealth(
             process=resources.figures(self._clock() - self._started_at),
             sound=self.sound(),
             mqtt=self.mqtt(),
-            history=self.history(),
+            history=history,
             problems=self.problems(),
         )
         self._publish(report)
@@ -47,3 +57,14 @@ class Health:
         """Report no more. May be called twice."""
         if self._timer is not None:
             self._timer.cancel()
+        self._disk.shutdown(wait=False)
+
+    async def _tell(self) -> None:
+        await self.report()
+
+    async def _kept(self) -> Json:
+        asked = asyncio.get_running_loop().run_in_executor(self._disk, self.history)
+        try:
+            return await asyncio.wait_for(asked, DISK_S)
+        except TimeoutError:
+            return None

@@ -11,22 +11,11 @@ from typing import TypeVar
 from moshi_speaker.events import (
     Event,
     Happened,
+    Json,
     ProblemSource,
     Report,
-    ReportAnswer,
-    ReportConversationEnded,
-    ReportConversationStarted,
-    ReportDiagnostics,
-    ReportHealth,
-    ReportLogLine,
-    ReportMute,
     ReportProblem,
-    ReportState,
     ReportTranscript,
-    ReportVolume,
-    ReportWake,
-    ReportWakeSensitivity,
-    ReportWakeWord,
     Request,
     RivalNoticed,
 )
@@ -35,6 +24,7 @@ from moshi_speaker.history.history import History
 from moshi_speaker.home.broker import EmbeddedBroker
 from moshi_speaker.home.discovery import Device, announcement, withdrawal
 from moshi_speaker.home.exposure import in_the_clear
+from moshi_speaker.home.figures import traffic
 from moshi_speaker.home.identity import device_id
 from moshi_speaker.home.info import Info, info
 from moshi_speaker.home.link import Link
@@ -42,6 +32,7 @@ from moshi_speaker.home.machine import machine
 from moshi_speaker.home.payloads import Message, Payloads
 from moshi_speaker.home.topics import Topics
 from moshi_speaker.settings import MqttSettings, Settings
+from moshi_speaker.speaker import logbook
 from moshi_speaker.speaker.loglines import LogLines
 from moshi_speaker.speaker.rivalry import Rivalry
 from moshi_speaker.wake.choice import OFF
@@ -134,7 +125,7 @@ class Reporting:
 
     def report(self, report: Report) -> None:
         """Tell it to the log and, as soon as it listens, to the broker."""
-        _log(report)
+        logbook.write(report)
         self.publish(report)
 
     def publish(self, report: Report) -> None:
@@ -154,6 +145,31 @@ class Reporting:
         if self._link is not None:
             told = info(self._link.topics, about, instance=self._link.instance, hardware=self._hardware)
             self._link.publish(told)
+
+    def traffic(self) -> Json:
+        """How the link to the broker fares, as JSON; None without one."""
+        if self._link is None:
+            return None
+        figures = self._link.figures
+        since = figures.connected_since
+        return traffic(
+            figures, None if since is None else self._wall(since).isoformat(timespec="milliseconds")
+        )
+
+    def kept(self) -> Json:
+        """How much the history holds, as JSON. It reads the file."""
+        figures = self.history.figures()
+        return {
+            "bytes": figures.bytes,
+            "conversations": figures.conversations,
+            "utterances": figures.utterances,
+            "waiting": figures.waiting,
+            "dropped": figures.dropped,
+        }
+
+    def problems(self) -> Json:
+        """Codes of what is wrong, the gravest first."""
+        return list(self._payloads.problems) if self._payloads is not None else []
 
     async def stop(self, *, failed: bool = False, spent_s: float = 0.0) -> None:
         """Say goodbye to the broker. May be called twice.
@@ -222,39 +238,3 @@ def _hand_over(loop: asyncio.AbstractEventLoop, function: Callable[[T], None], a
     """From another thread to the event loop; at the very end the loop may be closed already."""
     if not loop.is_closed():
         loop.call_soon_threadsafe(function, argument)
-
-
-def _log(report: Report) -> None:
-    match report:
-        case ReportState(state):
-            log.info("state %s", state)
-        case ReportMute(on):
-            log.info("microphone %s", "muted" if on else "open")
-        case ReportVolume(percent):
-            log.info("volume %d", percent)
-        case ReportWakeSensitivity(sensitivity):
-            log.info("wake sensitivity %g", sensitivity)
-        case ReportWakeWord(option):
-            log.info("wake word %s", option)
-        case ReportAnswer(command, _, ""):
-            log.info("request %s answered", command)
-        case ReportAnswer(command, _, error):
-            log.info("request %s refused: %s", command, error)  # whoever sent it is told
-        case ReportLogLine():
-            pass  # it comes from there
-        case ReportWake(wake_word, score):
-            log.info("heard %s (%.2f)", wake_word, score)
-        case ReportConversationStarted(conversation_id, trigger):
-            log.info("conversation %s started (%s)", conversation_id, trigger)
-        case ReportConversationEnded(conversation_id, _, reason, duration_s, turns):
-            log.info(
-                "conversation %s ended: %s after %.1f s, %d turns", conversation_id, reason, duration_s, turns
-            )
-        case ReportTranscript(_, text, side=side):
-            log.debug("%s: %s", side, text)
-        case ReportDiagnostics() | ReportHealth():
-            log.debug("%s", report)
-        case ReportProblem("", _):
-            log.info("the problem is over")
-        case ReportProblem(code, message):
-            log.error("%s: %s", code, message)

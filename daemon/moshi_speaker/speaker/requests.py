@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 from moshi_speaker import events as ev
 from moshi_speaker.errors import BadCommand, ConfigError
@@ -9,7 +10,6 @@ from moshi_speaker.home.figures import health
 from moshi_speaker.settings import Settings
 from moshi_speaker.speaker.executor import DaemonExecutor
 from moshi_speaker.speaker.health import Health
-from moshi_speaker.speaker.listening import Listening
 from moshi_speaker.speaker.live import LiveSettings
 from moshi_speaker.speaker.past import Past, told
 from moshi_speaker.speaker.restart import Restarts
@@ -17,6 +17,16 @@ from moshi_speaker.speaker.tasks import Tasks
 
 MAX_UNDER_WAY = 8
 """Requests that may be worked on at once; beyond it they are refused."""
+
+
+class WakeChoice(Protocol):
+    """Lets the house choose what is listened for; its topics are the answer."""
+
+    def set_sensitivity(self, sensitivity: float) -> None:
+        """How sensitive, 0 to 1."""
+
+    def choose(self, option: str) -> None:
+        """Which wake word."""
 
 
 class Requests:
@@ -30,7 +40,7 @@ class Requests:
         live: LiveSettings,
         report: Callable[[ev.Report], None],
         tasks: Tasks,
-        listening: Listening,
+        listening: WakeChoice,
         *,
         health: Health,
         try_out: Callable[[int], Awaitable[ev.Json]],
@@ -63,7 +73,7 @@ class Requests:
             case ev.SettingRequested(transaction=transaction):
                 self._answer("set", transaction, lambda: self._set(request))
             case ev.HealthRequested(transaction):
-                self._answer("health", transaction, lambda: health(self._health.report()))
+                self._answer_later("health", transaction, self._ask_health)
             case ev.RestartRequested(transaction):
                 self._answer("restart", transaction, self._restart)
             case ev.ReloadRequested(transaction):
@@ -121,6 +131,9 @@ class Requests:
         # After the answer, which is the last word before the goodbye.
         asyncio.get_running_loop().call_soon(self._shut_down)
         return {}
+
+    async def _ask_health(self) -> ev.Json:
+        return health(await self._health.report())
 
     async def _reload(self) -> ev.Json:
         if self._reread is None:
