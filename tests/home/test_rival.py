@@ -25,24 +25,19 @@ def test_another_speaker_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    "payload",
-    [
-        b"",
-        b"\xff",
-        b"null",
-        b"[]",
-        b"{}",
-        b"[" * 100_000,
-        diagnostics(None),
-        diagnostics(7),
-        diagnostics(""),
-        diagnostics("a\nb/4711/89abcdef"),
-        diagnostics("x" * 65 + "/1/89abcdef"),
-        diagnostics(OURS) + b" " * MAX_BYTES,
-    ],
+    "instance", [None, 7, "", "a\nb/4711/89abcdef", "x" * 65 + "/1/89abcdef", "here/7/0123abcd\n"]
 )
-def test_whatever_else_is_not_ours_either_and_is_not_repeated(payload: bytes) -> None:
-    assert stranger(payload, OURS) == "an unknown one"
+def test_one_that_does_not_say_who_it_is_is_one_too_and_is_not_quoted(instance: object) -> None:
+    assert stranger(diagnostics(instance), OURS) == "an unknown one"
+    assert stranger(b"{}", OURS) == "an unknown one"
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [b"", b"\xff", b"null", b"[]", b"7", b"[" * 100_000, diagnostics("a/1/89abcdef") + b" " * MAX_BYTES],
+)
+def test_what_no_speaker_says_is_no_sign_of_one(payload: bytes) -> None:
+    assert stranger(payload, OURS) is None
 
 
 def test_it_is_a_problem_from_the_first_sign_until_there_is_none_for_long() -> None:

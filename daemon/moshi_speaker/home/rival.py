@@ -23,12 +23,14 @@ def new_instance() -> str:
 
 
 def stranger(payload: bytes, instance: str) -> str | None:
-    """Who sent these diagnostics, in words; None if it was this ``instance``."""
+    """Who sent these diagnostics, in words; None if it was this ``instance``, or if they are none at all."""
     try:
         fields = json.loads(payload) if len(payload) <= MAX_BYTES else None
     except (ValueError, RecursionError):
         fields = None
-    other = fields.get("instance") if isinstance(fields, dict) else None
+    if not isinstance(fields, dict):
+        return None
+    other = fields.get("instance")
     if other == instance:
         return None
     known = _INSTANCE.fullmatch(other) if isinstance(other, str) else None
