@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from jinja2 import Environment, StrictUndefined
 
-from moshi_speaker.events import ReportDiagnostics, ReportTranscript, Side
+from moshi_speaker.events import ReportTranscript, Side
 from moshi_speaker.home.components import EXPIRE_S, REMOVED, components
 from moshi_speaker.home.payloads import Payloads
 from moshi_speaker.speaker.vitals import PERIOD_S
@@ -220,9 +220,8 @@ def test_a_topic_that_home_assistant_does_not_look_at_is_a_mistake(topic: str) -
 def sample(topic: str) -> dict[str, Any]:
     """What is published there while nothing is known."""
     payloads = Payloads(KITCHEN, lambda at: EPOCH)
-    reports: list[ReportDiagnostics | ReportTranscript] = [NOTHING_KNOWN]
-    reports += [ReportTranscript("c1", "hello", 1, 1.0, side) for side in Side]
-    (message,) = [m for report in reports for m in payloads.messages(report) if m.topic == topic]
+    said = [payloads.happening(ReportTranscript("c1", "hello", 1, 1.0, side), "e1") for side in Side]
+    (message,) = [m for m in (*payloads.messages(NOTHING_KNOWN), *said) if m.topic == topic]
     published = json.loads(message.payload)
     assert isinstance(published, dict)
     return published
