@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from moshi_speaker.errors import SpeakerError
@@ -16,9 +17,6 @@ ASIDE = ".corrupt-"
 BUSY_S = 2.0
 """Seconds to wait for another program's lock."""
 PAGE_BYTES = 4096
-
-_HEADER = b"SQLite format 3\0"
-_VERSION_AT = slice(60, 64)
 
 
 class NewerHistory(SpeakerError):
@@ -113,13 +111,18 @@ def _arrange(connection: sqlite3.Connection) -> None:
 
 
 def _refuse_newer(path: Path) -> None:
-    """Looks at the plain file, since SQLite would already write into one that it opens."""
+    """Before SQLite opens it in earnest, since then it may already write into it.
+
+    Not by a look at the plain file: to close that again would undo the locks of all connections that this
+    process has to it, and another one, believing itself alone, would take our journal away.
+    """
+    uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
     try:
-        with path.open("rb") as file:
-            head = file.read(_VERSION_AT.stop)
-    except FileNotFoundError:
+        with closing(sqlite3.connect(uri, uri=True)) as connection:
+            found = schema.version(connection)
+    except sqlite3.Error:  # it is not there yet, or whoever opens it in earnest says what is wrong
         return
-    if head.startswith(_HEADER) and int.from_bytes(head[_VERSION_AT], "big") > schema.VERSION:
+    if found > schema.VERSION:
         raise newer(path)
 
 
