@@ -68,11 +68,11 @@ def test_online_is_said_again_now_and_then() -> None:
 def test_offline_in_our_name_is_denied_at_once_but_not_in_a_hot_loop() -> None:
     repeats = connected(at=100.0)
     repeats.denied(200.0)
-    assert repeats.take(200.0) is Repeat.AVAILABILITY
+    assert repeats.take(200.0) is Repeat.ALL
     repeats.denied(200.1)
     repeats.denied(200.2)
     assert repeats.take(200.2) is None
-    assert repeats.take(200.0 + REST_S) is Repeat.AVAILABILITY
+    assert repeats.take(200.0 + REST_S) is Repeat.ALL
 
 
 def test_what_sends_everything_says_online_too() -> None:

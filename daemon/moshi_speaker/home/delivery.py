@@ -271,11 +271,13 @@ class Delivery:
         return wait_s if wait_s < float("inf") else None
 
     def _repeat(self, now: float) -> None:
-        """Queue what is due to be sent again."""
+        """Queue what is due to be sent again; our own farewell, which we may hear too, is no reason."""
         due = self._repeats.take(now)
+        if self._finishing:
+            return
         if due is Repeat.ALL:
             self._outgoing.repeat()
-        elif due is Repeat.AVAILABILITY and not self._finishing:
+        elif due is Repeat.AVAILABILITY:
             self._outgoing.put(self.availability(ONLINE))
 
     @property

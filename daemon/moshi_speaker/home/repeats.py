@@ -44,8 +44,8 @@ class Repeats:
 
     def denied(self, now: float) -> None:
         """Somebody said in our name that we were offline: the last will of a connection that we lost, or a
-        second speaker with our id that was stopped."""
-        self._online_due = min(self._online_due, max(now, self._online_sent + REST_S))
+        second speaker with our id that was stopped. Then other values may be that one's, too."""
+        self._all_due = min(self._all_due, max(now, self._all_sent + REST_S))
 
     def wait_s(self, now: float) -> float:
         """Seconds until something is due."""
