@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -19,12 +18,22 @@ from tests.program import Lines
 
 PATIENCE_S = 30.0
 """Seconds to wait for any one thing; a slow machine needs a fraction of it."""
-SHORTER: dict[str, float] = {
+SHORTER: Mapping[str, float] = {
     "moshi_speaker.home.link:FIRST_DELAY_S": 0.1,
     "moshi_speaker.home.link:LONGEST_DELAY_S": 0.5,
+    "moshi_speaker.home.link:CONTESTED_DELAY_S": 1.0,
+    "moshi_speaker.home.link:LONGEST_CONTESTED_DELAY_S": 1.5,
+    "moshi_speaker.home.lives:STABLE_S": 1.0,
+    "moshi_speaker.home.lives:UNCONTESTED_S": 3.2,
+    "moshi_speaker.home.repeats:JITTER_S": 0.1,
+    "moshi_speaker.home.repeats:REST_S": 0.2,
+    "moshi_speaker.home.rival:GONE_S": 3.2,
+    "moshi_speaker.speaker.vitals:PERIOD_S": 1.0,
 }
 """Times of the speaker that a test cannot wait for, in seconds."""
 ENDLESS_S = 3_600.0
+MAX_TOLD = 2_000
+"""Characters of each of its streams that a failure shows."""
 
 
 class Daemon:
@@ -54,9 +63,10 @@ class Daemon:
         self._folder = folder
         self._config = folder / f"{state or name}.yaml"
         self._config.write_text(yaml.safe_dump(self._settings(port, sections or {})))
-        self._house: dict[str, object] = {"set": {**SHORTER, **(shorter or {})}, "removed": list(removed)}
+        self._house = {"set": dict(SHORTER) | dict(shorter or {}), "removed": list(removed)}
         self._process: subprocess.Popen[str] | None = None
         self._streams: list[Lines] = []
+        self._told = 0
 
     def entity(self, platform: str, key: str) -> str:
         """The id of one of its entities in Home Assistant."""
@@ -77,27 +87,23 @@ class Daemon:
         )
         assert process.stdout is not None
         assert process.stderr is not None
-        self._process = process
+        self._process, self._told = process, 0
         self.stdout, self.stderr = Lines(process.stdout), Lines(process.stderr)
         self._streams += [self.stdout, self.stderr]
 
     def tell(self, line: str) -> None:
-        """Let something happen; returns at once."""
+        """Let something happen; returns as soon as the speaker is ready for it."""
+        self.stdout.expect("^ready$", within_s=PATIENCE_S)
         assert self._process is not None
         assert self._process.stdin is not None
+        self._told += 1
         self._process.stdin.write(f"{line}\n")
         self._process.stdin.flush()
 
     def do(self, line: str) -> None:
         """Let something happen, and wait until it has."""
         self.tell(line)
-        self.stdout.expect(f"^done {re.escape(line)}$", within_s=PATIENCE_S)
-
-    @property
-    def last_said(self) -> int:
-        """Number of the sentence that Moshi said last in this life; -1 before the first one."""
-        numbers = re.findall(r"^said (\d+)$", self.stdout.text, re.MULTILINE)
-        return int(numbers[-1]) if numbers else -1
+        self.stdout.expect(f"^done {self._told}$", within_s=PATIENCE_S)
 
     def kill(self) -> None:
         """End it as a power cut does. May be called twice."""
@@ -132,7 +138,7 @@ class Daemon:
         self.kill()
         if kind is not None:
             for stream in self._streams:
-                sys.stderr.write(stream.text)
+                sys.stderr.write(stream.text[-MAX_TOLD:])
 
     def _ended(self) -> int:
         process, self._process = self._process, None

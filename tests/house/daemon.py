@@ -3,11 +3,13 @@
     python -m tests.house.daemon run --config FILE
 
 It is ``moshi-speaker run`` in all else. What it shall hear and say comes line by line on standard input, and
-each line is answered by ``done`` and the line when it has happened:
+each line is answered by ``done`` and its number, from 1, when it has happened; ``ready`` is said when the
+first one may come:
 
     wake                     the wake word is heard
     start, end               a conversation begins, or ends
     say TEXT                 Moshi says a sentence
+    settle                   all that has happened is committed to the history
     talk FIRST COUNT PER S   Moshi says sentences with these numbers, so many in each conversation, with
                              pauses of S seconds
 
@@ -17,6 +19,7 @@ value; ``removed`` are entities that Home Assistant shall forget, key and platfo
 
 import asyncio
 import importlib
+import itertools
 import json
 import os
 import sys
@@ -47,8 +50,16 @@ from moshi_speaker.wake.detector import WakeChunk
 
 BREATH_FRAMES = 6
 """Frames without a word that end a sentence."""
+SETTLE_S = 10.0
+"""Seconds for the history to commit what waits."""
 WORD_CHUNKS = 3
 """Chunks of 80 ms in which the wake word is heard."""
+
+
+def say(line: str) -> None:
+    """Tell the test."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 class SilentDevice:
@@ -117,7 +128,8 @@ class Talker:
         self._session = None
 
     async def frames(self) -> AsyncIterator[AnsweredFrame]:
-        """What it was told to say."""
+        """What it was told to say; who asks for it has noticed that it is ready."""
+        say("ready")
         while True:
             answer = await self._answers.get()
             yield answer
@@ -159,6 +171,7 @@ class Script:
 
     def __init__(self) -> None:
         self.emit: Callable[[ev.Event], None] = print
+        self.settle: Callable[[float], bool] = bool
         self.talker = Talker()
         self.wake = ScriptedWake(())
 
@@ -168,9 +181,16 @@ class Script:
         await asyncio.get_running_loop().connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
         )
-        while line := (await reader.readline()).decode().strip():
-            await self._do(*line.split(" ", 1))
-            self._say(f"done {line}")
+        for number in itertools.count(1):
+            line = (await reader.readline()).decode().strip()
+            if not line:
+                return
+            try:
+                await self._do(*line.split(" ", 1))
+            except (AssertionError, ValueError) as error:
+                sys.stderr.write(f"cannot {line}: {error}\n")
+                os._exit(1)
+            say(f"done {number}")
 
     async def _do(self, word: str, rest: str = "") -> None:
         match word:
@@ -182,6 +202,8 @@ class Script:
                 self.emit(ev.StopRequested())
             case "say":
                 await self.talker.say(rest)
+            case "settle":
+                assert await asyncio.to_thread(self.settle, SETTLE_S), "the history is too slow"
             case "talk":
                 first, count, each, pause_s = rest.split()
                 await self._talk(int(first), int(count), int(each), float(pause_s))
@@ -194,13 +216,9 @@ class Script:
                 self.emit(ev.StopRequested())
                 self.emit(ev.StartRequested("script"))
             await self.talker.say(f"This is sentence {number}.")
-            self._say(f"said {number}")
+            say(f"said {number}")
             await asyncio.sleep(pause_s)
         self.emit(ev.StopRequested())
-
-    def _say(self, line: str) -> None:
-        sys.stdout.write(f"{line}\n")
-        sys.stdout.flush()
 
 
 SCRIPT = Script()
@@ -211,7 +229,7 @@ class ScriptedSpeaker(daemon.Speaker):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 (as its base)
         super().__init__(*arguments, **options)
-        SCRIPT.emit = self.emit
+        SCRIPT.emit, SCRIPT.settle = self.emit, self._body.reporting.history.settle
         self._script = asyncio.create_task(SCRIPT.run(), name="script")
 
 

@@ -100,6 +100,9 @@ class Ledger:
         if not message.payload or message.retain:  # what is cleared, and what is kept, is no event
             return
         topic = message.topic.removeprefix(self._root)
+        arrived = Arrived(time.time(), topic, json.loads(message.payload))
         with self._changed:
-            self._arrived.append(Arrived(time.time(), topic, json.loads(message.payload)))
+            if message.dup and arrived.event_id in {one.event_id for one in self._arrived}:
+                return  # the broker had not heard that we have it
+            self._arrived.append(arrived)
             self._changed.notify_all()

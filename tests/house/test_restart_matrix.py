@@ -259,3 +259,49 @@ def test_the_integration_is_loaded_again_when_somebody_enables_an_entity(
     wanted = changed(ha, kitchen)
     ha.enable(kitchen.entity("sensor", "model_memory"))
     shown.until(ha, kitchen, {**wanted, "model_memory": "8"})
+
+
+def test_two_speakers_with_one_id_say_so_until_one_of_them_is_gone(
+    ha: HomeAssistant, make_daemon: MakeDaemon
+) -> None:
+    """They take the connection from each other: what is shown meanwhile is now of one, now of the other."""
+    kitchen, twin = make_daemon(), make_daemon(state="twin")
+    kitchen.start()
+    shown.until(ha, kitchen)
+    twin.start()
+    until_told_of_a_twin(ha, kitchen, twin)
+    twin.stop()
+    shown.until(ha, kitchen)
+    assert ha.warnings == []
+
+
+def test_two_speakers_with_one_id_but_client_ids_of_their_own_say_so_too(
+    ha: HomeAssistant, make_daemon: MakeDaemon
+) -> None:
+    kitchen = make_daemon()
+    twin = make_daemon(state="twin", sections={"mqtt": {"client_id": "twin"}})
+    kitchen.start()
+    shown.until(ha, kitchen)
+    twin.start()
+    until_told_of_a_twin(ha, kitchen, twin)
+    twin.stop()
+    shown.until(ha, kitchen)
+    assert ha.warnings == []
+
+
+def until_told_of_a_twin(ha: HomeAssistant, *daemons: Daemon) -> None:
+    """Home Assistant shows the problem, and each of the speakers tells its own log."""
+    problem = daemons[0].entity("binary_sensor", "problem")
+    told = ("on", "duplicate_id")
+    ha.until(lambda states: (states[problem].state, states[problem].attributes.get("code")) == told)
+    for daemon in daemons:
+        daemon.stderr.expect("another speaker uses the id of this one")
+
+
+def test_a_restart_by_its_button_is_an_orderly_end_and_a_start(ha: HomeAssistant, kitchen: Daemon) -> None:
+    wanted = changed(ha, kitchen)
+    since = time.monotonic()
+    ha.press(kitchen.entity("button", "restart"))
+    shown.until_gone(ha, kitchen)
+    shown.until(ha, kitchen, wanted)
+    assert shown.turns(ha, kitchen, since) == AWAY_AND_BACK
