@@ -9,6 +9,11 @@ from tests.ha.house import House
 from tests.room.soundcard import SoundCard, open_soundcard
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``make test-ha ARGS=--picture=docs/pictures/dashboard.png`` takes the picture anew."""
+    parser.addoption("--picture", help="write a picture of the dashboard card to this file")
+
+
 @pytest.fixture(scope="session")
 def card() -> Iterator[SoundCard]:
     """The kitchen's microphone and loudspeaker."""

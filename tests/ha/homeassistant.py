@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -27,11 +28,6 @@ homeassistant:
   time_zone: {zone}
   unit_system: metric
   auth_mfa_modules: []
-  auth_providers:
-    - type: trusted_networks
-      trusted_networks: [127.0.0.1]
-      allow_bypass_login: true
-    - type: homeassistant
 http:
   server_host: 127.0.0.1
   server_port: {port}
@@ -54,6 +50,7 @@ class HomeAssistant:
         shutil.copytree(OURS / "blueprints", folder / "blueprints")
         shutil.copy(OURS / "automations.yaml", folder / "moshi_speaker.yaml")
         shutil.copy(OURS / "dashboard.yaml", folder / "dashboard.yaml")
+        (folder / "board.yaml").write_text("views: [{title: Moshi, cards: [!include dashboard.yaml]}]\n")
         (folder / "configuration.yaml").write_text(_CONFIG.format(port=port, more=more, zone=zone))
         self.url = f"http://127.0.0.1:{port}"
         self.token = ""
@@ -131,6 +128,8 @@ class HomeAssistant:
             post(f"{self.url}/api/onboarding/{step}", {}, token)
         post(f"{self.url}/api/onboarding/integration", {"client_id": client, "redirect_uri": client}, token)
         with Api(self.url, token) as api:
+            with suppress(Refused):  # older ones do not ask
+                api.ask("http/config/promote")
             return str(api.ask("auth/long_lived_access_token", client_name="tests", lifespan=3650))
 
     def _end(self, number: signal.Signals) -> None:
