@@ -14,7 +14,14 @@ from moshi_speaker.events import (
     Transaction,
 )
 from moshi_speaker.home.commands import parse
-from moshi_speaker.home.requests import MAX_BYTES, MAX_NAME, MAX_TEXTS, MAX_TRANSACTION, BadRequest
+from moshi_speaker.home.requests import (
+    MAX_BRACKETS,
+    MAX_BYTES,
+    MAX_NAME,
+    MAX_TEXTS,
+    MAX_TRANSACTION,
+    BadRequest,
+)
 from moshi_speaker.home.topics import REQUESTS, Topics
 
 TOPICS = Topics("moshi-speaker", "kitchen")
@@ -121,8 +128,9 @@ def test_another_number_is_refused(command: str, name: str, value: str) -> None:
         (b'{"transaction": -Infinity}', "no JSON object"),
         (b'{"transaction": "a\nb"}', "no JSON object"),
         (b"\xef\xbb\xbf{}", "no JSON object"),
-        (b"[" * MAX_BYTES, "no JSON object"),
-        (b'{"a":' * (MAX_BYTES // 5), "no JSON object"),
+        (b"[" * MAX_BYTES, "brackets"),
+        (b'{"a":' * (MAX_BYTES // 5), "brackets"),
+        (b'{"a":' * MAX_BRACKETS, "no JSON object"),
         (b"\x00", "no JSON object"),
         (b"\xff\xfe{}", "UTF-8"),
         (b'{"transaction": "\xed\xa0\x80"}', "UTF-8"),
@@ -180,7 +188,7 @@ def test_a_transaction_that_cannot_be_given_back_is_refused(command: str, transa
         ("set", '{"name": "a", "value": 1e999, "transaction": "t"}', "value is none"),
         ("set", '{"name": "a", "value": %s, "transaction": "t"}' % ("9" * 3_900), "value is none"),
         ("set", '{"name": "a", "value": "\\udc00", "transaction": "t"}', "value is none"),
-        ("set", f'{{"name": "a", "value": {"[" * 90}1{"]" * 90}, "transaction": "t"}}', "value is none"),
+        ("set", f'{{"name": "a", "value": {"[" * 60}1{"]" * 60}, "transaction": "t"}}', "value is none"),
     ],
 )
 def test_what_does_not_fit_is_named_and_the_transaction_given_back(

@@ -18,6 +18,7 @@ import pytest
 from moshi_speaker.audio.frames import BLOCK_SAMPLES, FRAME_SAMPLES, SAMPLE_RATE, Samples
 from moshi_speaker.home.limiter import BURST
 from moshi_speaker.settings import Settings
+from tests.metronome import Metronome
 from tests.speaker.fakes import FakeEngine
 from tests.speaker.hostile import valid_transactions
 from tests.speaker.stage import Stage, numbers, on_stage
@@ -130,9 +131,13 @@ class Scene:
     attacker: Attacker
     answers: Witness
     events: Witness
+    metronome: Metronome
 
     async def everything_was_heard(self) -> None:
-        """Let the talk go on for a moment, then end it and look back: nothing is missing, or was late."""
+        """Let the talk go on for a moment, then end it and look back: nothing is missing, or was late.
+
+        What was late counts on a machine that is in time itself.
+        """
         await asyncio.sleep(LINGER_S)
         await asyncio.to_thread(self.device.stop)
         engine, last = self.stage.engine, self.device.frames - 1
@@ -140,8 +145,9 @@ class Scene:
         heard, figures = numbers(engine), self.stage.speaker.sound_figures
         assert heard == list(range(heard[0], last + 1)), "Moshi hears every frame, in order"
         assert (figures.gaps, figures.dropped_blocks) == (0, 0)
-        assert self.stage.speaker._body.mixer.underruns == 0, "and is heard without a break"
-        assert self.device.late == 0, "so that no loudspeaker runs dry"
+        if self.metronome.machine_is_quiet:
+            assert self.stage.speaker._body.mixer.underruns == 0, "and is heard without a break"
+            assert self.device.late == 0, "so that no loudspeaker runs dry"
         assert not self.stage.running.done()
 
 
@@ -151,22 +157,24 @@ async def scene(make_settings: MakeSettings) -> AsyncIterator[Scene]:
     settings = make_settings(
         echo={"enabled": False}, conversation={"end_silence_s": 300.0, "no_speech_s": 300.0}
     )
-    async with (
-        Witness(settings, "response/#") as answers,
-        Witness(settings, "event/#") as events,
-        on_stage(settings, run=False) as stage,
-        attacker(settings) as somebody,
-    ):
-        stage.prepare_engine(PromptEngine)
-        stage.run()
-        await stage.until_idle()
-        device = LiveDevice(stage)
-        try:
-            await events.send("conversation/set", "start")
-            await stage.until_session(1)
-            yield Scene(stage, device, somebody, answers, events)
-        finally:
-            await asyncio.to_thread(device.stop)
+    with Metronome() as metronome:
+        async with (
+            Witness(settings, "state") as state,
+            Witness(settings, "response/#") as answers,
+            Witness(settings, "event/#") as events,
+            on_stage(settings, run=False) as stage,
+            attacker(settings) as somebody,
+        ):
+            stage.prepare_engine(PromptEngine)
+            stage.run()
+            await state.until("state", "idle")
+            device = LiveDevice(stage)
+            try:
+                await events.send("conversation/set", "start")
+                await stage.until_session(1)
+                yield Scene(stage, device, somebody, answers, events, metronome)
+            finally:
+                await asyncio.to_thread(device.stop)
 
 
 async def test_ten_thousand_hostile_messages_neither_touch_a_talk_nor_keep_anybody_from_an_answer(

@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from difflib import get_close_matches
-from math import isfinite
+from math import inf, isfinite
 from typing import NoReturn, TypeGuard
 
 from moshi_speaker.errors import BadCommand
@@ -27,6 +27,9 @@ MAX_NAME = 64
 """Longest name of a setting, in characters."""
 MAX_TEXTS = 64
 """Texts that a list may have."""
+MAX_BRACKETS = 64
+"""Opening brackets that are looked at; no request needs more than two, but a text may have some. To find out
+that thousands are nested too deeply takes as long as a hundred requests."""
 SHOWN_CHARACTERS = 40
 """How much of a name from outside a message repeats."""
 NO_ARGUMENTS = ("", "PRESS")
@@ -84,13 +87,20 @@ def _pairs(command: str, payload: bytes) -> _Pairs:
         raise _Refused("request ignored", "only UTF-8 text is accepted") from None
     if text in NO_ARGUMENTS:
         return _Pairs()
+    if text.count("[") + text.count("{") > MAX_BRACKETS:
+        raise _Refused("request ignored", f"at most {MAX_BRACKETS} opening brackets are accepted")
     try:
-        pairs = json.loads(text, object_pairs_hook=_Pairs, parse_constant=_no_number)
-    except (ValueError, RecursionError):  # a number of thousands of digits is a ValueError too
+        pairs = json.loads(text, object_pairs_hook=_Pairs, parse_int=_integer, parse_constant=_no_number)
+    except ValueError:
         pairs = None
     if not isinstance(pairs, _Pairs):
         raise _Refused("this is no JSON object", f"send {_EXAMPLES.get(command, '{}')}")
     return pairs
+
+
+def _integer(digits: str) -> int | float:
+    """One of thousands of digits, which takes a while to work out, fits nowhere."""
+    return int(digits) if len(digits) <= MAX_TRANSACTION + 1 else inf
 
 
 def _no_number(name: str) -> NoReturn:
@@ -114,10 +124,11 @@ def _fields(command: str, pairs: _Pairs) -> dict[str, object]:
     """The arguments. Each must be one that the command has, and be there once."""
     fields = {name: value for name, value in pairs if name != "transaction"}
     known = (*_KEYS.get(command, ()), "transaction")
-    for name in fields.keys() - set(known):
-        near = get_close_matches(name[:MAX_NAME], known, 1)
+    stranger = next((name for name in fields if name not in known), None)
+    if stranger is not None:
+        near = get_close_matches(stranger[:MAX_NAME], known, 1)
         hint = f"did you mean {near[0]}?" if near else f"there may be {' and '.join(known)}"
-        raise _Refused(f"a {command} request has no {_shown(name)}", hint)
+        raise _Refused(f"a {command} request has no {_shown(stranger)}", hint)
     name, times = Counter(name for name, _ in pairs).most_common(1)[0] if pairs else ("", 0)
     if times > 1:
         raise _Refused(f"{name} is there {times} times", "send it once")
