@@ -80,7 +80,17 @@ class Witness:
     async def send(self, topic: str, payload: str) -> None:
         """Send a command; the broker has it afterwards."""
         host, port = self._mqtt.host or "", self._mqtt.port or 0
-        await asyncio.to_thread(publish.single, self._root + topic, payload, qos=1, hostname=host, port=port)
+        name, password = self._mqtt.username, self._mqtt.password
+        known = {"username": name, "password": password.get_secret_value()} if name and password else None
+        await asyncio.to_thread(
+            publish.single,
+            self._root + topic,
+            payload,
+            qos=1,
+            hostname=host,
+            port=port,
+            auth=known,  # type: ignore[arg-type]
+        )
 
     def _hear(self, topic: str, payload: bytes, retained: bool) -> None:
         if not payload:
