@@ -11,7 +11,13 @@ from tests.room.house import Speaker
 
 pytestmark = pytest.mark.homeassistant
 
-KEYS = ("sensor.state", "binary_sensor.conversation", "binary_sensor.problem", "switch.mute", "number.volume")
+KEYS: tuple[str, ...] = (
+    "sensor.state",
+    "binary_sensor.conversation",
+    "binary_sensor.problem",
+    "switch.mute",
+    "number.volume",
+)
 KEYS = (*KEYS, "number.wake_sensitivity", "select.wake_word", "sensor.model", "sensor.started")
 LOOKS_S = 6.0
 """Mosquitto looks every five seconds whose time is over."""
