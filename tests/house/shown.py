@@ -11,6 +11,9 @@ BACK_S = 15.0
 SOME = "some"
 """Stands for any state of an entity that is available."""
 
+AWAY_AND_BACK = [[True, False, True]]
+"""How the availability of all entities goes, if it goes once."""
+
 States = Mapping[str, EntityState]
 
 QUIET: Mapping[str, str] = {
@@ -74,3 +77,13 @@ def turns(ha: HomeAssistant, daemon: Daemon, since: float) -> list[list[bool]]:
     """The different ways in which the availability of its entities went since then; one if all went alike."""
     ways = [ha.availability(name, since) for name in ha.states if f".moshi_speaker_{daemon.name}_" in name]
     return [way for number, way in enumerate(ways) if way not in ways[:number]]
+
+
+def changed(ha: HomeAssistant, kitchen: Daemon) -> dict[str, str]:
+    """Let the speaker be set otherwise than its configuration says; what is shown of it then."""
+    until(ha, kitchen)
+    ha.turn(kitchen.entity("switch", "mute"), on=True)
+    ha.set_value(kitchen.entity("number", "volume"), 35)
+    wanted = {**QUIET, "state": "muted", "mute": "on", "volume": "35"}
+    until(ha, kitchen, wanted)
+    return wanted

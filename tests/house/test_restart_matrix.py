@@ -1,7 +1,6 @@
 """Whatever restarts, in whichever order: what Home Assistant shows meanwhile, and afterwards."""
 
 import itertools
-import json
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -9,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from paho.mqtt import publish, subscribe
 
 from tests.house import shown
 from tests.house.child import Daemon
 from tests.house.home_assistant import HomeAssistant
+from tests.house.lamp import Lamp
 from tests.house.network import Network
 from tests.house.shown import QUIET, TALKING
 from tests.mosquitto import Mosquitto
@@ -24,22 +23,6 @@ ALIVE_S = 5
 """Keep-alive of the speakers here, in seconds, the least that is allowed."""
 SILENT_S = 3.0 * ALIVE_S + 5.0
 """Seconds after which mosquitto takes a silent client for dead: half as long again, looked at every 5 s."""
-AWAY_AND_BACK = [[True, False, True]]
-
-
-def send(broker: Mosquitto, topic: str, payload: str | None, *, retain: bool = False) -> None:
-    """Publish something that comes from nobody in the house."""
-    publish.single(topic, payload, qos=1, retain=retain, hostname="127.0.0.1", port=broker.port)
-
-
-def changed(ha: HomeAssistant, kitchen: Daemon) -> dict[str, str]:
-    """Let the speaker be set otherwise than its configuration says; what is shown of it then."""
-    shown.until(ha, kitchen)
-    ha.turn(kitchen.entity("switch", "mute"), on=True)
-    ha.set_value(kitchen.entity("number", "volume"), 35)
-    wanted = {**QUIET, "state": "muted", "mute": "on", "volume": "35"}
-    shown.until(ha, kitchen, wanted)
-    return wanted
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(["broker", "speaker", "home assistant"])))
@@ -63,26 +46,26 @@ def test_in_whichever_order_they_are_started(
 
 
 def test_home_assistant_restarts_and_knows_what_was_changed_meanwhile(
-    mosquitto: Mosquitto, ha: HomeAssistant, kitchen: Daemon
+    lamp: Lamp, ha: HomeAssistant, kitchen: Daemon
 ) -> None:
     shown.until(ha, kitchen)
     ha.stop()
-    send(mosquitto, "moshi-speaker/kitchen/volume/set", "35")
+    lamp.tell("moshi-speaker/kitchen/volume/set", "35", retain=False)
     kitchen.do("start")
     since = time.monotonic()
     ha.start()
     shown.until(ha, kitchen, {**TALKING, "volume": "35"})
-    assert shown.turns(ha, kitchen, since) == AWAY_AND_BACK
+    assert shown.turns(ha, kitchen, since) == shown.AWAY_AND_BACK
     assert ha.warnings == []
 
 
 def test_home_assistant_restarts_at_a_broker_of_which_somebody_cleared_everything(
-    mosquitto: Mosquitto, ha: HomeAssistant, kitchen: Daemon
+    lamp: Lamp, ha: HomeAssistant, kitchen: Daemon
 ) -> None:
-    wanted = changed(ha, kitchen)
+    wanted = shown.changed(ha, kitchen)
     for topic in ("availability", "state", "mute", "volume", "diagnostics", "problem", "conversation"):
-        send(mosquitto, f"moshi-speaker/kitchen/{topic}", None, retain=True)
-    send(mosquitto, "homeassistant/device/moshi_speaker_kitchen/config", None, retain=True)
+        lamp.tell(f"moshi-speaker/kitchen/{topic}", None)
+    lamp.tell("homeassistant/device/moshi_speaker_kitchen/config", None)
     ha.until(lambda states: not states)
     ha.restart()
     shown.until(ha, kitchen, wanted)
@@ -95,7 +78,7 @@ def test_the_broker_restarts_and_has_lost_everything(
     kitchen, bath, attic = (make_daemon(name) for name in ("kitchen", "bath", "attic"))
     for daemon in (kitchen, bath, attic):
         daemon.start()
-    wanted = changed(ha, kitchen)
+    wanted = shown.changed(ha, kitchen)
     shown.until(ha, bath)
     shown.until(ha, attic)
     since = time.monotonic()
@@ -108,7 +91,7 @@ def test_the_broker_restarts_and_has_lost_everything(
     shown.until(ha, bath, TALKING)
     shown.until(ha, attic)
     for daemon in (kitchen, bath, attic):
-        assert shown.turns(ha, daemon, since) == AWAY_AND_BACK
+        assert shown.turns(ha, daemon, since) == shown.AWAY_AND_BACK
     assert ha.warnings == []
 
 
@@ -135,18 +118,18 @@ def test_a_broker_that_keeps_what_it_retains_restarts_and_old_values_do_not_stay
 def test_broker_and_home_assistant_restart_at_once(
     mosquitto: Mosquitto, ha: HomeAssistant, kitchen: Daemon
 ) -> None:
-    wanted = changed(ha, kitchen)
+    wanted = shown.changed(ha, kitchen)
     since = time.monotonic()
     mosquitto.kill()
     ha.stop()
     mosquitto.start()
     ha.start()
     shown.until(ha, kitchen, wanted)
-    assert shown.turns(ha, kitchen, since) == AWAY_AND_BACK
+    assert shown.turns(ha, kitchen, since) == shown.AWAY_AND_BACK
 
 
 def test_a_network_that_drops_for_less_than_the_keep_alive_is_not_noticed(
-    mosquitto: Mosquitto, ha: HomeAssistant, network: Network, make_daemon: MakeDaemon
+    lamp: Lamp, ha: HomeAssistant, network: Network, make_daemon: MakeDaemon
 ) -> None:
     kitchen = make_daemon(port=network.port, sections={"mqtt": {"keepalive_s": ALIVE_S}})
     kitchen.start()
@@ -154,7 +137,7 @@ def test_a_network_that_drops_for_less_than_the_keep_alive_is_not_noticed(
     since = time.monotonic()
     with network.down():
         kitchen.do("start")
-        send(mosquitto, "moshi-speaker/kitchen/volume/set", "35")
+        lamp.tell("moshi-speaker/kitchen/volume/set", "35", retain=False)
         time.sleep(1.0)  # the drop itself
         assert shown.of(ha.states, kitchen) == QUIET
     shown.until(ha, kitchen, {**TALKING, "volume": "35"})
@@ -180,8 +163,8 @@ def test_who_is_silent_for_longer_than_the_keep_alive_is_away_until_it_is_heard_
         assert shown.of(ha.states, well) == QUIET
     shown.until(ha, frozen)
     shown.until(ha, cut, TALKING)
-    assert shown.turns(ha, frozen, since) == AWAY_AND_BACK
-    assert shown.turns(ha, cut, since) == AWAY_AND_BACK
+    assert shown.turns(ha, frozen, since) == shown.AWAY_AND_BACK
+    assert shown.turns(ha, cut, since) == shown.AWAY_AND_BACK
     assert shown.turns(ha, well, since) == [[True]]
     assert ha.warnings == []
 
@@ -189,13 +172,13 @@ def test_who_is_silent_for_longer_than_the_keep_alive_is_away_until_it_is_heard_
 def test_a_speaker_that_is_killed_is_away_at_once_and_is_as_it_was_when_it_is_back(
     ha: HomeAssistant, kitchen: Daemon
 ) -> None:
-    wanted = changed(ha, kitchen)
+    wanted = shown.changed(ha, kitchen)
     since = time.monotonic()
     kitchen.kill()
     assert shown.until_gone(ha, kitchen) < 1.0
     kitchen.start()
     shown.until(ha, kitchen, wanted)
-    assert shown.turns(ha, kitchen, since) == AWAY_AND_BACK
+    assert shown.turns(ha, kitchen, since) == shown.AWAY_AND_BACK
 
 
 def test_a_speaker_that_is_killed_in_a_talk_comes_back_without_one(
@@ -213,95 +196,19 @@ def test_a_speaker_that_is_killed_in_a_talk_comes_back_without_one(
 def test_a_speaker_that_ends_in_order_is_away_until_it_is_started_again(
     ha: HomeAssistant, kitchen: Daemon
 ) -> None:
-    wanted = changed(ha, kitchen)
+    wanted = shown.changed(ha, kitchen)
     since = time.monotonic()
     assert kitchen.stop() == 0
     shown.until_gone(ha, kitchen)
     kitchen.start()
     shown.until(ha, kitchen, wanted)
-    assert shown.turns(ha, kitchen, since) == AWAY_AND_BACK
-
-
-def test_an_upgrade_removes_an_entity_and_leaves_the_others(
-    mosquitto: Mosquitto, ha: HomeAssistant, make_daemon: MakeDaemon
-) -> None:
-    kitchen = make_daemon(removed=[("mood", "sensor")])
-    older(mosquitto, kitchen)
-    shown.until(ha, kitchen, dict.fromkeys((*QUIET, "mood"), "unavailable"))
-    since = time.monotonic()
-    kitchen.start()
-    shown.until(ha, kitchen)
-    assert kitchen.entity("sensor", "mood") not in ha.registered
-    assert shown.turns(ha, kitchen, since) == [[False, True]]
-
-
-def older(broker: Mosquitto, kitchen: Daemon) -> None:
-    """Leave at the broker what an older version would have: its message has one entity more."""
-    kitchen.start()
-    topic = "homeassistant/device/moshi_speaker_kitchen/config"
-    message = subscribe.simple(topic, hostname="127.0.0.1", port=broker.port)  # type: ignore[no-untyped-call]
-    kitchen.stop()
-    discovery = json.loads(message.payload)
-    mood = {"unique_id": "moshi_speaker_kitchen_mood", "default_entity_id": kitchen.entity("sensor", "mood")}
-    discovery["components"]["mood"] = {
-        "platform": "sensor",
-        "state_topic": "moshi-speaker/kitchen/mood",
-        **mood,
-    }
-    send(broker, topic, json.dumps(discovery), retain=True)
-
-
-def test_the_integration_is_loaded_again_when_somebody_enables_an_entity(
-    ha: HomeAssistant, make_daemon: MakeDaemon
-) -> None:
-    kitchen = make_daemon(sections={"mqtt": {"transcripts": {"assistant": "retained"}}})
-    kitchen.start()
-    wanted = changed(ha, kitchen)
-    ha.enable(kitchen.entity("sensor", "model_memory"))
-    shown.until(ha, kitchen, {**wanted, "model_memory": "8"})
-
-
-def test_two_speakers_with_one_id_say_so_until_one_of_them_is_gone(
-    ha: HomeAssistant, make_daemon: MakeDaemon
-) -> None:
-    """They take the connection from each other: what is shown meanwhile is now of one, now of the other."""
-    kitchen, twin = make_daemon(), make_daemon(state="twin")
-    kitchen.start()
-    shown.until(ha, kitchen)
-    twin.start()
-    until_told_of_a_twin(ha, kitchen, twin)
-    twin.stop()
-    shown.until(ha, kitchen)
-    assert ha.warnings == []
-
-
-def test_two_speakers_with_one_id_but_client_ids_of_their_own_say_so_too(
-    ha: HomeAssistant, make_daemon: MakeDaemon
-) -> None:
-    kitchen = make_daemon()
-    twin = make_daemon(state="twin", sections={"mqtt": {"client_id": "twin"}})
-    kitchen.start()
-    shown.until(ha, kitchen)
-    twin.start()
-    until_told_of_a_twin(ha, kitchen, twin)
-    twin.stop()
-    shown.until(ha, kitchen)
-    assert ha.warnings == []
-
-
-def until_told_of_a_twin(ha: HomeAssistant, *daemons: Daemon) -> None:
-    """Home Assistant shows the problem, and each of the speakers tells its own log."""
-    problem = daemons[0].entity("binary_sensor", "problem")
-    told = ("on", "duplicate_id")
-    ha.until(lambda states: (states[problem].state, states[problem].attributes.get("code")) == told)
-    for daemon in daemons:
-        daemon.stderr.expect("another speaker uses the id of this one")
+    assert shown.turns(ha, kitchen, since) == shown.AWAY_AND_BACK
 
 
 def test_a_restart_by_its_button_is_an_orderly_end_and_a_start(ha: HomeAssistant, kitchen: Daemon) -> None:
-    wanted = changed(ha, kitchen)
+    wanted = shown.changed(ha, kitchen)
     since = time.monotonic()
     ha.press(kitchen.entity("button", "restart"))
     shown.until_gone(ha, kitchen)
     shown.until(ha, kitchen, wanted)
-    assert shown.turns(ha, kitchen, since) == AWAY_AND_BACK
+    assert shown.turns(ha, kitchen, since) == shown.AWAY_AND_BACK
