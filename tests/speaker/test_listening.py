@@ -258,6 +258,16 @@ async def test_another_sensitivity_holds_at_once(settings: Settings) -> None:
         assert stage.speaker._body.listening.wake.threshold == 0.2
 
 
+async def test_a_sensitivity_is_forgotten_when_the_file_is_read_again(settings: Settings) -> None:
+    async with Witness(settings) as witness, with_shop(settings) as (stage, _):
+        await witness.until("state", "idle")
+        await witness.send("wake_sensitivity/set", "0.7")
+        await witness.until("wake_sensitivity", "0.7")
+        stage.speaker._body.live.adopt(settings)
+        await witness.until("wake_sensitivity", "0.5")
+    assert Memory(settings.speaker.state_dir).wake_threshold(0.5) == 0.5
+
+
 async def test_a_threshold_that_changes_while_a_word_loads_holds_for_it(settings: Settings) -> None:
     async with Witness(settings) as witness, with_shop(settings) as (stage, shop):
         await witness.until("state", "idle")
@@ -280,8 +290,10 @@ async def test_a_stop_does_not_wait_for_a_word_that_loads(settings: Settings) ->
         stage.speaker.request(ev.WakeWordRequested("alexa"))
         await shop.until_asked("alexa")
         assert await stage.stopped() < 5.0
+        stage.speaker.request(ev.WakeWordRequested("okay_nabu"))
         shop.open.set()
     assert shop.engines[0].closed, "although it came too late"
+    assert shop.asked == ["alexa"]
 
 
 async def test_a_real_word_takes_the_place_of_a_real_one(settings: Settings, tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ class Listening:
         self._report = report
         self._executor = DaemonExecutor("wake-word-loader")
         self._wanted = self.present
-        self._changing = False
+        self._changing = self._stopped = False
         self._before = WakeStatistics.of(())
         """Of all detectors but the present one."""
         self._sensitivity = bounds.sensitivity(live.settings.wake)
@@ -124,7 +124,14 @@ class Listening:
         self._report(ev.ReportWakeWord(self.present))
 
     def renew(self, settings: Settings) -> None:
-        """Other thresholds hold from the next chunk on."""
+        """Other thresholds hold from the next chunk on.
+
+        Back at what the file says, as after reading it again, nothing else is remembered any more.
+        """
+        configured = self._configured.threshold
+        if settings.wake.threshold == configured != self._memory.wake_threshold(configured):
+            self._memory.keep_wake_threshold(configured, configured)
+            self._keeping.soon()
         if self._detector is not None:
             self._detector.policy = WakePolicy.from_settings(self.wake)
         before, self._sensitivity = self._sensitivity, bounds.sensitivity(settings.wake)
@@ -149,12 +156,13 @@ class Listening:
             self._report(ev.ReportWakeWord(self.present))
             return
         self._wanted = name
-        if not self._changing:
+        if not self._changing and not self._stopped:
             self._changing = True
             self._tasks.spawn(self._change(), "another wake word")
 
     def stop(self) -> None:
         """Begin nothing new."""
+        self._stopped = True
         self._executor.shutdown(wait=False)
 
     async def _change(self) -> None:
