@@ -158,6 +158,7 @@ class Body:
             keeping=self.keeping,
             tasks=self.tasks,
             report=self.reporting.report,
+            clock=clock,
         )
         self.about = About(self.live, self.listening, self.reporting.inform)
         self._figures = Figures(device, self.sound, self.ears, self.microphone, self.listening)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from moshi_speaker import events as ev
 from moshi_speaker.errors import SpeakerError
+from moshi_speaker.home.telling import Teller
 from moshi_speaker.settings import Settings, WakeSettings, WakeWord
 from moshi_speaker.speaker import bounds
 from moshi_speaker.speaker.ears import Ears
@@ -77,6 +78,7 @@ class Listening:
         keeping: Keeping,
         tasks: Tasks,
         report: Callable[[ev.Report], None],
+        clock: Callable[[], float],
     ) -> None:
         """``configured`` is what the file says. ``words``, maybe none, are those of the ears' ``detector``.
 
@@ -93,6 +95,7 @@ class Listening:
         self._keeping = keeping
         self._tasks = tasks
         self._report = report
+        self._teller = Teller(lambda line: log.warning("%s", line), clock)
         self._executor = DaemonExecutor("wake-word-loader")
         self._wanted = self.present
         self._changing = self._stopped = False
@@ -152,7 +155,8 @@ class Listening:
         """Listen for what has this name as soon as it is loaded, and remember it. The newest wish counts."""
         if name not in self._options:
             offered = ", ".join(self._options)
-            log.warning("no wake word %r; there are %s", name[:SHOWN_CHARACTERS], offered)
+            line = f"no wake word {name[:SHOWN_CHARACTERS]!r}; there are {offered}"
+            self._teller.tell_some("wake words that there are not", line)
             self._report(ev.ReportWakeWord(self.present))
             return
         self._wanted = name

@@ -37,7 +37,7 @@ def write(report: Report) -> None:
         case ReportWakeWord(option):
             log.info("wake word %s", option)
         case ReportAnswer(command, _, ""):
-            log.info("request %s answered", command)
+            log.debug("request %s answered", command)
         case ReportAnswer(command, _, error):
             log.info("request %s refused: %s", command, error)  # whoever sent it is told
         case ReportLogLine():
