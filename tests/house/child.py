@@ -136,9 +136,8 @@ class Daemon:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.kill()
-        if kind is not None:
-            for stream in self._streams:
-                sys.stderr.write(stream.text[-MAX_TOLD:])
+        for stream in self._streams:  # pytest shows it if the test failed
+            sys.stderr.write(stream.text[-MAX_TOLD:])
 
     def _ended(self) -> int:
         process, self._process = self._process, None

@@ -6,7 +6,7 @@ from tests.house.child import Daemon
 from tests.house.entities import UNAVAILABLE, UNKNOWN, EntityState
 from tests.house.home_assistant import HomeAssistant
 
-BACK_S = 15.0
+BACK_S = 20.0
 """Seconds within which all must be well again; it takes two or three if the machine is not busy."""
 SOME = "some"
 """Stands for any state of an entity that is available."""
