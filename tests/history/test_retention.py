@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from moshi_speaker.history import file, retention, writer
+from moshi_speaker.history import file, flusher, retention, writer
 from tests.history.conftest import MakeKeeper
 from tests.history.record import NOW, rows, said, started, talk, wake
 
@@ -60,7 +60,7 @@ def test_a_conversation_that_goes_on_stays(keep: MakeKeeper, tmp_path: Path) -> 
 def test_too_large_a_file_loses_its_oldest_conversations_and_shrinks(
     keep: MakeKeeper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer, "DURABLE_S", 0.1)
+    monkeypatch.setattr(flusher, "DURABLE_S", 0.1)
     first = keep()
     for n in range(120):
         first.record(*talk(f"c{n}", *("word " * 300,) * 10, at=NOW - 1_000 + n), wake(f"w{n}"))

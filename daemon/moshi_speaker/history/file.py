@@ -18,6 +18,9 @@ BUSY_S = 2.0
 """Seconds to wait for another program's lock."""
 PAGE_BYTES = 4096
 
+_DURABLE = ("synchronous = NORMAL", "checkpoint_fullfsync = ON")
+"""On macOS a plain fsync leaves it in the drive's cache."""
+
 
 class NewerHistory(SpeakerError):
     """The file was written by a later version of this program."""
@@ -32,10 +35,14 @@ def newer(path: Path) -> NewerHistory:
     )
 
 
-def open_to_write(path: Path) -> sqlite3.Connection:
-    """Open the file, made or migrated if need be. Raises NewerHistory, sqlite3.Error, OSError."""
+def open_to_write(path: Path, *, alone: bool = True) -> sqlite3.Connection:
+    """Open the file, made or migrated if need be. Raises NewerHistory, sqlite3.Error, OSError.
+
+    ``alone``: nothing else in this process has it open, so that it can be looked at beforehand.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    _refuse_newer(path)
+    if alone:
+        _refuse_newer(path)
     make_private(path)
     connection = _connect(path)
     try:
@@ -49,9 +56,16 @@ def open_to_write(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def open_to_flush(path: Path) -> sqlite3.Connection:
+    """Open a file that the writer has open, for checkpoints alone. Raises sqlite3.Error."""
+    connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+    for pragma in _DURABLE:
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
 def open_to_read(path: Path) -> sqlite3.Connection:
     """Open a file that is there; used from any thread, one at a time. Raises NewerHistory, sqlite3.Error."""
-    _refuse_newer(path)
     uri = f"{path.absolute().as_uri()}?mode=ro"
     connection = sqlite3.connect(uri, uri=True, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
     try:
@@ -93,18 +107,19 @@ def _arrange(connection: sqlite3.Connection) -> None:
 
     ``synchronous = NORMAL`` in WAL mode: a commit is handed to the operating system, which keeps it whatever
     becomes of this process, also after kill -9. The disk itself is waited for only at checkpoints, and the
-    writer makes one some seconds after a commit (``writer.DURABLE_S``): so a power cut loses what happened in
-    these seconds at most, and never what was there before. ``FULL`` would wait for the disk at each commit,
-    and so hold each event back from the broker; on an SD card that is up to half a second after a wake word.
+    flusher makes one some seconds after a commit (``flusher.DURABLE_S``): so a power cut loses what happened
+    in these seconds at most, and never what was there before. ``FULL`` would wait for the disk at each
+    commit, and so hold each event back from the broker; on an SD card that is up to half a second after a
+    wake word.
     ``secure_delete`` overwrites what is deleted. ``auto_vacuum`` gives freed space back to the disk.
     """
     for pragma in (
         f"page_size = {PAGE_BYTES}",
         "auto_vacuum = INCREMENTAL",  # of effect in an empty file only, so before all else
         "journal_mode = WAL",
-        "synchronous = NORMAL",
-        "checkpoint_fullfsync = ON",  # on macOS a plain fsync leaves it in the drive's cache
+        *_DURABLE,
         "secure_delete = ON",
+        "wal_autocheckpoint = 8000",  # only if the flusher does not get to it: here it would hold up a commit
         "journal_size_limit = 4194304",
     ):
         connection.execute(f"PRAGMA {pragma}").fetchall()

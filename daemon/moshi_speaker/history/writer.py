@@ -15,6 +15,7 @@ from moshi_speaker.errors import SpeakerError
 from moshi_speaker.history import file, retention, store, trouble
 from moshi_speaker.history.buffer import Buffer
 from moshi_speaker.history.file import open_to_write
+from moshi_speaker.history.flusher import Flusher
 from moshi_speaker.history.reader import Reader
 from moshi_speaker.history.salvage import finish, salvage
 from moshi_speaker.history.trouble import Trouble
@@ -25,8 +26,6 @@ MAX_OUTBOX = 100_000
 """Rows that may wait for the broker; beyond it the oldest is given up and counted."""
 CONFIRM_S = 0.5
 """Seconds in which what the broker has is gathered for one commit; after a kill it would get it once more."""
-DURABLE_S = 5.0
-"""Seconds after a commit until it is on the disk itself: what a power cut can cost."""
 FIRST_RETRY_S = 1.0
 LONGEST_RETRY_S = 60.0
 DAY_S = 86_400.0
@@ -67,6 +66,7 @@ class Writer:
         self._problem = problem
         self._clock = clock
         self._wall = wall
+        self._flusher = Flusher(path)
         self._connection: sqlite3.Connection | None = None
         self._numbered = False
         self._rows = 0
@@ -77,7 +77,6 @@ class Writer:
         self._retry_s = FIRST_RETRY_S
         self._retry_at = 0.0
         self._confirm_at = _NEVER
-        self._durable_at = _NEVER
         self._tidy_at = 0.0
         self._tidying: Iterator[None] | None = None
         self._doubted = False
@@ -89,6 +88,7 @@ class Writer:
     def start(self) -> None:
         """Begin; returns at once."""
         self._retry_at = self._tidy_at = self._clock()
+        self._flusher.start()
         self._thread.start()
 
     def doubt(self) -> None:
@@ -107,6 +107,7 @@ class Writer:
             self._buffer.wait(self._pause_s())
         self._retry_at = self._confirm_at = self._clock()
         self._turn()
+        self._flusher.close()
         self._let_go()
 
     def _pause_s(self) -> float:
@@ -118,7 +119,7 @@ class Writer:
         else:
             if self._confirm_at == _NEVER and self._buffer.confirmed:
                 self._confirm_at = self._clock() + CONFIRM_S
-            due = min(self._confirm_at, self._durable_at, self._tidy_at, self._damage_until)
+            due = min(self._confirm_at, self._tidy_at, self._damage_until)
         return min(max(0.0, due - self._clock()), DAY_S)
 
     def _turn(self) -> None:
@@ -159,7 +160,7 @@ class Writer:
         store.keep(connection, entries, confirmed)
         self._buffer.written(entries, confirmed)
         self._confirm_at = _NEVER
-        self._durable_at = min(self._durable_at, self._clock() + DURABLE_S)
+        self._flusher.soon()
         self._rows += to_send - len(confirmed)
         if self._rows > MAX_OUTBOX:
             self.dropped += store.bound_outbox(connection, MAX_OUTBOX)
@@ -171,9 +172,6 @@ class Writer:
     def _maintain(self, connection: sqlite3.Connection) -> None:
         """What must be done now and then; one step."""
         now = self._clock()
-        if now >= self._durable_at:
-            self._durable_at = _NEVER
-            store.checkpoint(connection)
         if now >= self._damage_until:
             self._damage, self._damage_until = "", _NEVER
             self._say("")
@@ -183,7 +181,7 @@ class Writer:
             retention.remove_asides(self._path, before)
             self._tidying = retention.tidy(connection, before, self._max_bytes)
         if self._tidying is not None:
-            self._durable_at = min(self._durable_at, now + DURABLE_S)
+            self._flusher.soon()
             if next(self._tidying, _DONE) is _DONE:
                 self._tidying = None
 
@@ -192,7 +190,7 @@ class Writer:
     def _open(self) -> sqlite3.Connection | None:
         finish(self._path)
         try:
-            connection = open_to_write(self._path)
+            connection = open_to_write(self._path, alone=not self._numbered)
         except SpeakerError as error:
             self._give_up(f"{error}; until then what happens is kept in memory alone")
             return None
@@ -203,6 +201,7 @@ class Writer:
             raise
         self._connection = connection
         self._reader.allow()
+        self._flusher.allow()
         self._news()
         return connection
 
@@ -218,6 +217,7 @@ class Writer:
 
     def _let_go(self) -> None:
         self._tidying = None
+        self._flusher.forbid()
         connection, self._connection = self._connection, None
         if connection is not None:
             with suppress(sqlite3.Error):
