@@ -88,7 +88,7 @@ class Witness:
         return Heard(topic, self.latest(topic)).fields
 
     def __str__(self) -> str:
-        return "\n".join(f"{heard.topic:24} {heard.payload}" for heard in self.heard)
+        return "\n".join(f"{heard.topic:24} {heard.payload[:400]!r}" for heard in self.heard)
 
     def __enter__(self) -> "Witness":
         return self
@@ -106,11 +106,12 @@ class Witness:
 
     def _on_message(self, client: Client, data: object, message: MQTTMessage) -> None:
         base, name, topic = message.topic.split("/", 2)
-        if topic.endswith("/set") or not message.payload:  # a command, or what the broker is to forget
+        if topic.endswith("/set") or topic.startswith("request/") or not message.payload:
+            # A command, or what the broker is to forget.
             return
         with self._changed:
             self.root = f"{base}/{name}"
-            self.heard.append(Heard(topic, message.payload.decode()))
+            self.heard.append(Heard(topic, message.payload.decode(errors="replace")))
             self._changed.notify_all()
 
 

@@ -60,6 +60,11 @@ class Room:
         self._pause = folder / "pause.wav"
         write_wav(self._pause, np.zeros(round(LINGER_S * SAMPLE_RATE), np.float32))
 
+    @property
+    def port(self) -> int:
+        """That of the broker."""
+        return self._port
+
     @contextmanager
     def speaker(self, **sections: Section) -> Iterator[Speaker]:
         """Start ``moshi-speaker run``; ``sections`` add to its configuration, or replace what it says."""

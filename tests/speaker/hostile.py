@@ -9,14 +9,14 @@ import json
 import random
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 VALUES = ("conversation", "mute", "volume", "wake_sensitivity", "wake_word")
-REQUESTS = ("health", "restart", "reload", "set", "history", "bench")
+REQUESTS = ("health", "reload", "set", "history", "bench", "restart")
 EVERY = 100
 """Among so many messages of a mixture there is one request that makes sense."""
 COMMON_QOS = 1
@@ -25,6 +25,12 @@ FLOODS: dict[str, tuple[str, Callable[[int], bytes]]] = {
     "start": ("conversation/set", lambda n: b"start"),
     "unmute": ("mute/set", lambda n: b"OFF"),
     "set": ("request/set", lambda n: b'{"name": "audio.earcon_volume", "value": %d}' % (n % 101)),
+    "words": ("wake_word/set", lambda n: (b"alexa", b"hey_jarvis", b"off", b"okay_nabu")[n % 4]),
+    "sensitivity": ("wake_sensitivity/set", lambda n: b"0.%02d" % (n % 100)),
+    "health": ("request/health", lambda n: b"{}"),
+    "reload": ("request/reload", lambda n: b"{}"),
+    "history": ("request/history", lambda n: b'{"limit": 50}'),
+    "bench": ("request/bench", lambda n: b'{"frames": 250}'),
     "nonsense": ("request/set", lambda n: b"[" * 4_096),
     "large": ("request/health", lambda n: b'{"transaction": "' + b"x" * 4_000 + b'"}'),
 }
@@ -41,13 +47,13 @@ class Hostile:
     retain: bool = False
 
 
-def mixture(draw: random.Random, number: int) -> Iterator[Hostile]:
+def mixture(draw: random.Random, number: int, requests: Sequence[str] = REQUESTS) -> Iterator[Hostile]:
     """Anything at all; every so often a request with the transaction ``valid-<n>``."""
     for n in range(number):
         if n % EVERY == EVERY // 2:
-            yield _valid(n // EVERY)
+            yield _valid(n // EVERY, requests)
         else:
-            yield _anything(draw)
+            yield _anything(draw, requests)
 
 
 def valid_transactions(number: int) -> set[str]:
@@ -55,20 +61,20 @@ def valid_transactions(number: int) -> set[str]:
     return {f"valid-{n // EVERY}" for n in range(number) if n % EVERY == EVERY // 2}
 
 
-def _valid(n: int) -> Hostile:
-    command = REQUESTS[n % len(REQUESTS)]
+def _valid(n: int, requests: Sequence[str]) -> Hostile:
+    command = requests[n % len(requests)]
     arguments = {"name": "audio.earcon_volume", "value": n % 101} if command == "set" else {}
     return Hostile(f"request/{command}", json.dumps(arguments | {"transaction": f"valid-{n}"}).encode())
 
 
-def _anything(draw: random.Random) -> Hostile:
+def _anything(draw: random.Random, requests: Sequence[str]) -> Hostile:
     topic = draw.choice(
         (
             f"{draw.choice(VALUES)}/set",
             f"{draw.choice(VALUES)}/set",
-            f"request/{draw.choice(REQUESTS)}",
-            f"request/{draw.choice(REQUESTS)}",
-            f"request/{draw.choice(REQUESTS)}",
+            f"request/{draw.choice(requests)}",
+            f"request/{draw.choice(requests)}",
+            f"request/{draw.choice(requests)}",
             "request/" + "".join(draw.choices("abc/ äß$", k=draw.randrange(40))),
             "/".join("x" * draw.randrange(3) for _ in range(draw.randrange(1, 60))),
         )
@@ -166,6 +172,8 @@ def main() -> None:
         kind, number = line.split()
         if kind == "mixture":
             sender.send(mixture(draw, int(number)))
+        elif kind == "mild":  # one that lets the process live
+            sender.send(mixture(draw, int(number), REQUESTS[:-1]))
         else:
             topic, payload = FLOODS[kind]
             sender.send(Hostile(topic, payload(n)) for n in range(int(number)))

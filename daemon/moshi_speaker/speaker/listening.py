@@ -156,7 +156,7 @@ class Listening:
         if name not in self._options:
             offered = ", ".join(self._options)
             line = f"no wake word {name[:SHOWN_CHARACTERS]!r}; there are {offered}"
-            self._teller.tell_some("wake words that there are not", line)
+            self._teller.tell_some("wishes like that", line)
             self._report(ev.ReportWakeWord(self.present))
             return
         self._wanted = name
@@ -188,7 +188,7 @@ class Listening:
         try:
             detector = await loop.run_in_executor(self._executor, self._exchange, wake)
         except (SpeakerError, OSError) as error:
-            log.warning("%s; still listening for %s", error, self.present)
+            self._teller.tell_some("failures", f"{error}; still listening for {self.present}")
             return
         if self._detector is not None:
             self._before = together(self._before, self._detector.statistics)
