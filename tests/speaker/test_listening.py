@@ -13,6 +13,7 @@ import pytest
 from moshi_speaker import events as ev
 from moshi_speaker.errors import MissingPartError
 from moshi_speaker.settings import Settings, WakeSettings
+from moshi_speaker.speaker import listening
 from moshi_speaker.speaker.listening import first_detector, maker, remembered
 from moshi_speaker.speaker.memory import Memory
 from moshi_speaker.wake.choice import present
@@ -137,6 +138,34 @@ async def test_while_it_loads_the_old_word_is_heard_and_only_the_newest_wish_is_
         await witness.until("wake_word", "hey_rhasspy")
         assert shop.asked == ["alexa", "hey_rhasspy"]
         assert [engine.closed for engine in shop.engines] == [True, False]
+
+
+async def test_somebody_who_cannot_decide_does_not_have_wake_words_loaded_all_the_time(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listening, "REST_S", 3_600.0)
+    async with Witness(settings) as witness, with_shop(settings) as (_, shop):
+        await witness.until("state", "idle")
+        await witness.send("wake_word/set", "alexa")
+        await witness.until("wake_word", "alexa")
+        for name in ("hey_mycroft", "okay_nabu"):
+            await witness.send("wake_word/set", name)
+        await witness.send("volume/set", "11")
+        await witness.until("volume", "11")
+        assert shop.asked == ["alexa"]
+
+
+async def test_a_flood_of_wishes_that_cannot_be_is_logged_once(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    async with Witness(settings) as witness, with_shop(settings):
+        await witness.until("state", "idle")
+        for number in range(10):
+            await witness.send("wake_word/set", f"marvin {number}")
+        await witness.send("volume/set", "11")
+        await witness.until("volume", "11")
+    assert sum("no wake word" in message for message in caplog.messages) == 1
 
 
 async def test_a_word_that_does_not_load_leaves_the_old_one(

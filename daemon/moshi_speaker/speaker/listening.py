@@ -26,6 +26,10 @@ from moshi_speaker.wake.detector import Detector
 from moshi_speaker.wake.policy import WakePolicy
 from moshi_speaker.wake.statistics import WakeStatistics, together
 
+REST_S = 1.0
+"""Seconds from the end of one change to the begin of the next: to load wake words without a pause, as
+somebody may wish, would take time from the sound."""
+
 MakeDetector = Callable[[WakeSettings], Detector | None]
 """Loads what these settings listen for, on another thread. Raises SpeakerError."""
 
@@ -95,6 +99,8 @@ class Listening:
         self._keeping = keeping
         self._tasks = tasks
         self._report = report
+        self._clock = clock
+        self._rested_at = float("-inf")
         self._teller = Teller(lambda line: log.warning("%s", line), clock)
         self._executor = DaemonExecutor("wake-word-loader")
         self._wanted = self.present
@@ -172,9 +178,12 @@ class Listening:
     async def _change(self) -> None:
         try:
             while True:
+                if self._wanted != self.present:
+                    await asyncio.sleep(self._rested_at - self._clock())
                 name = self._wanted
                 if name != self.present:
                     await self._change_to(name)
+                    self._rested_at = self._clock() + REST_S
                 if self._wanted == name:
                     break
         finally:
