@@ -107,8 +107,8 @@ def test_a_file_at_its_limit_counts_as_a_full_disk(
 ) -> None:
     opened: list[sqlite3.Connection] = []
 
-    def open_small(path: Path, *, alone: bool) -> sqlite3.Connection:
-        opened.append(file.open_to_write(path, alone=alone))
+    def open_small(path: Path) -> sqlite3.Connection:
+        opened.append(file.open_to_write(path))
         opened[-1].execute("PRAGMA max_page_count = 40").fetchall()
         return opened[-1]
 

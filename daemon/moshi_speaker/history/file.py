@@ -35,14 +35,10 @@ def newer(path: Path) -> NewerHistory:
     )
 
 
-def open_to_write(path: Path, *, alone: bool = True) -> sqlite3.Connection:
-    """Open the file, made or migrated if need be. Raises NewerHistory, sqlite3.Error, OSError.
-
-    ``alone``: nothing else in this process has it open, so that it can be looked at beforehand.
-    """
+def open_to_write(path: Path) -> sqlite3.Connection:
+    """Open the file, made or migrated if need be. Raises NewerHistory, sqlite3.Error, OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    if alone:
-        _refuse_newer(path)
+    _refuse_newer(path)
     make_private(path)
     connection = _connect(path)
     try:

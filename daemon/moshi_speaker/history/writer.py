@@ -190,7 +190,7 @@ class Writer:
     def _open(self) -> sqlite3.Connection | None:
         finish(self._path)
         try:
-            connection = open_to_write(self._path, alone=not self._numbered)
+            connection = open_to_write(self._path)
         except SpeakerError as error:
             self._give_up(f"{error}; until then what happens is kept in memory alone")
             return None
