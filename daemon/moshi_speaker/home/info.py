@@ -54,6 +54,12 @@ def info(topics: Topics, info: Info, *, instance: str, hardware: str) -> Message
     return Message(topics.info, text, qos=1, retain=True)
 
 
+def prepare() -> None:
+    """Look up what does not change, and takes a while the first time; from any thread."""
+    platform.platform()
+    _schema()
+
+
 def without_secrets(section: BaseModel) -> dict[str, Json]:
     """The section's values as JSON; a setting that may be a secret is left out, even where it is empty."""
     return dict(_public(section))

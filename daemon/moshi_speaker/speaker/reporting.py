@@ -26,7 +26,7 @@ from moshi_speaker.home.discovery import Device, announcement, withdrawal
 from moshi_speaker.home.exposure import in_the_clear
 from moshi_speaker.home.figures import traffic
 from moshi_speaker.home.identity import device_id
-from moshi_speaker.home.info import Info, info
+from moshi_speaker.home.info import Info, info, prepare
 from moshi_speaker.home.link import Link
 from moshi_speaker.home.machine import machine
 from moshi_speaker.home.payloads import Message, Payloads
@@ -117,6 +117,7 @@ class Reporting:
         for message in self._payloads.initial():
             self._link.publish(message)
         self._hardware = await asyncio.to_thread(machine)
+        await asyncio.to_thread(prepare)
         self._link.publish(self._discovery(self._link.topics))
         self._link.start()
         if mqtt.log != "off":
