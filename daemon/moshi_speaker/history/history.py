@@ -110,8 +110,8 @@ class History:
         self._buffer.close()
         if self._writer is None:
             return
-        ended = self._writer.join(timeout)
-        if not ended or len(self._buffer):
+        self._writer.join(timeout)
+        if len(self._buffer):
             log.warning("the history could not be written to the end: %d events are lost", len(self._buffer))
 
     # --- The backlog of the link ---

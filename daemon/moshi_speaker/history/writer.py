@@ -96,10 +96,9 @@ class Writer:
         self._doubted = True
         self._buffer.stir()
 
-    def join(self, timeout: float) -> bool:
-        """Wait for the end, once the buffer is closed; whether it came."""
+    def join(self, timeout: float) -> None:
+        """Wait for the end, once the buffer is closed."""
         self._thread.join(timeout)
-        return not self._thread.is_alive()
 
     def _run(self) -> None:
         while not self._buffer.closing:

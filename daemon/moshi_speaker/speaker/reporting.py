@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -209,7 +210,8 @@ class Reporting:
             policy = getattr(self._settings.mqtt.transcripts, report.side.value)
             topic = None if policy == "off" else topic
             retain = policy == "retained"
-        at = self._wall(report.at).timestamp()
+        # The very time that is told: clocks that are read again may differ by some milliseconds.
+        at = datetime.fromisoformat(json.loads(message.payload)["ts"]).timestamp()
         to_send = topic if self._settings.mqtt.enabled else None
         self.history.record(Happening(event_id, report, at, message.payload, to_send, retain))
 
