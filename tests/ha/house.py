@@ -1,12 +1,13 @@
 """A house with a real Home Assistant, a real broker and a real speaker in its kitchen."""
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from paho.mqtt.client import Client
+from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
 from tests.ha.api import PATIENCE_S, Api
@@ -23,6 +24,8 @@ KEEPALIVE_S = 5
 """The shortest that the speaker accepts."""
 Section = dict[str, Any]
 T = TypeVar("T")
+_LAST = "tests/last"
+"""Comes when a broker has sent everything that it retained."""
 
 
 def entity(key: str) -> str:
@@ -115,6 +118,30 @@ class House:
         finally:
             client.disconnect()
             client.loop_stop()
+
+    def retained(self) -> dict[str, str]:
+        """What the broker keeps of any speaker, by topic."""
+        kept: dict[str, str] = {}
+        complete = threading.Event()
+        client = Client(CallbackAPIVersion.VERSION2)
+
+        def note(client: Client, data: object, message: MQTTMessage) -> None:
+            if message.topic == _LAST:
+                complete.set()
+            elif message.retain:
+                kept[message.topic] = message.payload.decode()
+
+        client.on_message = note
+        client.connect("127.0.0.1", self.broker.port)
+        client.subscribe([("moshi-speaker/#", 1), ("homeassistant/#", 1), (_LAST, 1)])
+        client.loop_start()
+        try:
+            client.publish(_LAST, "", 1)
+            assert complete.wait(PATIENCE_S)
+        finally:
+            client.disconnect()
+            client.loop_stop()
+        return kept
 
     def registry(self) -> list[dict[str, Any]]:
         """What Home Assistant has noted of every entity that came over MQTT."""

@@ -11,14 +11,17 @@ from tests.room.house import Speaker
 
 pytestmark = pytest.mark.homeassistant
 
-KEYS: tuple[str, ...] = (
+KEYS = (
     "sensor.state",
     "binary_sensor.conversation",
     "binary_sensor.problem",
     "switch.mute",
     "number.volume",
+    "number.wake_sensitivity",
+    "select.wake_word",
+    "sensor.model",
+    "sensor.started",
 )
-KEYS = (*KEYS, "number.wake_sensitivity", "select.wake_word", "sensor.model", "sensor.started")
 LOOKS_S = 6.0
 """Mosquitto looks every five seconds whose time is over."""
 RECONNECT_S = 60.0

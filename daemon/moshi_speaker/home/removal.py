@@ -2,7 +2,7 @@
 
 import secrets
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from moshi_speaker.errors import MissingPartError
 from moshi_speaker.home.listener import Listener
@@ -14,6 +14,9 @@ QUIET_S = 1.5
 CLEAR_S = 5.0
 """Seconds for the broker to forget it."""
 
+SETTLE_S = 1.0
+"""Seconds for Home Assistant to take its entities away, of which nobody is told."""
+
 
 class Remains:
     """A visit at the broker: look, and maybe clear. A context manager, which blocks for some seconds."""
@@ -21,7 +24,8 @@ class Remains:
     def __init__(self, mqtt: MqttSettings, device_id: str) -> None:
         """Raises ConfigError for an unusable TLS file."""
         root = Topics(mqtt.base_topic, device_id).root
-        self._filters = (f"{root}/#", discovery(mqtt.discovery.prefix, device_id))
+        self._discovery = discovery(mqtt.discovery.prefix, device_id)
+        self._filters = (f"{root}/#", self._discovery)
         self._changed = threading.Condition()
         self._kept: dict[str, None] = {}
         self._forgotten: set[str] = set()
@@ -48,16 +52,27 @@ class Remains:
                 self._fresh = False
             return tuple(self._kept)
 
-    def clear(self, topics: Iterable[str]) -> Sequence[str]:
-        """Have the broker forget them; those that it keeps nevertheless. Raises MissingPartError."""
-        wanted = tuple(topics)
-        self._listener.clear(wanted)
+    def clear(self, topics: Sequence[str]) -> Sequence[str]:
+        """Have the broker forget them; those that it keeps nevertheless. Raises MissingPartError.
+
+        Discovery goes first: an entity that is still there would complain of its empty values.
+        """
+        entities = [topic for topic in topics if topic == self._discovery]
+        values = [topic for topic in topics if topic != self._discovery]
+        left = self._forget(entities)
+        if entities and values:
+            with self._changed:
+                self._changed.wait_for(lambda: self._error is not None, SETTLE_S)
+        return [*left, *self._forget(values)]
+
+    def _forget(self, topics: Sequence[str]) -> Sequence[str]:
+        self._listener.clear(topics)
         with self._changed:
             done = self._changed.wait_for(
-                lambda: self._forgotten.issuperset(wanted) or self._error is not None, CLEAR_S
+                lambda: self._forgotten.issuperset(topics) or self._error is not None, CLEAR_S
             )
             if not done:
-                return [topic for topic in wanted if topic not in self._forgotten]
+                return [topic for topic in topics if topic not in self._forgotten]
             self._require_link()
         return []
 
