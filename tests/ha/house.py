@@ -119,6 +119,12 @@ class House:
             client.disconnect()
             client.loop_stop()
 
+    def blink(self, key: str) -> None:
+        """Let the speaker be away, as an entity sees it, until it has noticed that somebody says so."""
+        self.publish(f"moshi-speaker/{ID}/availability", "offline")
+        self.api.expect(entity(key), "unavailable")
+        self.api.knows(entity(key))
+
     def retained(self) -> dict[str, str]:
         """What the broker keeps of any speaker, by topic."""
         kept: dict[str, str] = {}

@@ -123,20 +123,12 @@ def test_mute_at_night_and_hear_again_in_the_morning(house: House) -> None:
 def test_a_speaker_that_comes_back_is_muted_at_night_only(house: House) -> None:
     night = clock(house, ahead=timedelta(minutes=-30)), clock(house, ahead=timedelta(minutes=30))
     adapt(house, ("22:30:00", night[0]), ("06:30:00", night[1]))
-    _blink(house)
+    house.blink("switch.mute")
     house.api.expect(entity("switch.mute"), "on")
 
     adapt(house)
-    _blink(house)
+    house.blink("switch.mute")
     assert house.api.state(entity("switch.mute")) == "on"
-
-
-def _blink(house: House) -> None:
-    """Let the speaker be away for a moment."""
-    house.publish(f"moshi-speaker/{ID}/availability", "offline")
-    house.api.expect(entity("switch.mute"), "unavailable")
-    house.publish(f"moshi-speaker/{ID}/availability", "online")
-    house.api.knows(entity("switch.mute"))
 
 
 @pytest.mark.parametrize("bell", ["binary_sensor.door_bell", "binary_sensor.telephone_rings"])

@@ -1,11 +1,13 @@
 """Whatever is restarted, killed or frozen, in whatever order: Home Assistant shows the truth soon after."""
 
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 
+from tests.ha.api import Fields
 from tests.ha.house import ID, KEEPALIVE_S, House, entity
 from tests.room.house import Speaker
 
@@ -24,6 +26,8 @@ KEYS = (
 )
 LOOKS_S = 6.0
 """Mosquitto looks every five seconds whose time is over."""
+AWAY_S = 16.0
+"""Two for the talk, ten after which an event is late, and some for a slow machine."""
 RECONNECT_S = 60.0
 """Home Assistant tries every ten seconds; then it greets, and we answer within three."""
 
@@ -96,6 +100,31 @@ def test_a_state_that_changed_while_home_assistant_was_away_is_shown(house: Hous
     house.api.expect(entity("sensor.state"), "muted")
     house.api.do("switch.turn_off", entity("switch.mute"))
     house.api.expect(entity("sensor.state"), "idle")
+
+
+def test_what_happened_while_the_broker_was_away_is_told_late(house: House, speaker: Speaker) -> None:
+    seen = len(house.api.events)
+    house.api.do("button.press", entity("button.start"))
+    house.api.shows(entity("event.conversation_event"), event_type="started", late=False)
+    house.broker.kill()
+    house.api.expect(entity("sensor.state"), "unavailable")
+    time.sleep(AWAY_S)  # the talk ends meanwhile, since nobody speaks
+
+    house.broker.start()
+
+    house.api.shows(entity("event.conversation_event"), event_type="ended", late=True, within_s=RECONNECT_S)
+    house.api.expect(entity("binary_sensor.conversation"), "off")
+    kinds = [change["attributes"]["event_type"] for change in _changes(house, seen)]
+    assert kinds == ["started", "ended"]
+
+
+def _changes(house: House, seen: int) -> list[Fields]:
+    """What the conversation event told, each thing once."""
+    name = entity("event.conversation_event")
+    changes = [e["data"] for e in house.api.events[seen:] if e["event_type"] == "state_changed"]
+    news = [change["new_state"] for change in changes if change["entity_id"] == name]
+    told = {new["state"]: new for new in news if new["state"] not in ("unavailable", "unknown")}
+    return list(told.values())
 
 
 def test_nobody_complains_of_us(house: House, speaker: Speaker) -> None:
