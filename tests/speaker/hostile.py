@@ -32,6 +32,10 @@ FLOODS: dict[str, tuple[str, Callable[[int], bytes]]] = {
     "history": ("request/history", lambda n: b'{"limit": 50}'),
     "bench": ("request/bench", lambda n: b'{"frames": 250}'),
     "nonsense": ("request/set", lambda n: b"[" * 4_096),
+    "denied": ("availability", lambda n: b"offline"),
+    "rival": ("diagnostics", lambda n: b'{"instance": "other/1/%08x"}' % n),
+    "zeros": ("diagnostics", lambda n: b"[" + b"0," * 30_000 + b"0]"),
+    "birth": ("/homeassistant/status", lambda n: b"online"),
     "large": ("request/health", lambda n: b'{"transaction": "' + b"x" * 4_000 + b'"}'),
 }
 
@@ -41,7 +45,7 @@ class Hostile:
     """One message."""
 
     topic: str
-    """Below the root."""
+    """Below the root, unless it begins with a slash."""
     payload: bytes
     qos: int = COMMON_QOS
     retain: bool = False
@@ -76,7 +80,7 @@ def _anything(draw: random.Random, requests: Sequence[str]) -> Hostile:
             f"request/{draw.choice(requests)}",
             f"request/{draw.choice(requests)}",
             "request/" + "".join(draw.choices("abc/ äß$", k=draw.randrange(40))),
-            "/".join("x" * draw.randrange(3) for _ in range(draw.randrange(1, 60))),
+            "x" + "/".join("x" * draw.randrange(3) for _ in range(draw.randrange(1, 60))),
         )
     )
     payload = draw.choice(_PAYLOADS)(draw)
@@ -145,7 +149,7 @@ class Sender:
             ahead_s = number / self._per_s - (time.monotonic() - began)
             if ahead_s > 0.005:
                 time.sleep(ahead_s)
-            topic = f"{self._root}/{message.topic}"
+            topic = message.topic[1:] if message.topic[:1] == "/" else f"{self._root}/{message.topic}"
             sent = self._client.publish(topic, message.payload, message.qos, message.retain)
             last = sent if message.qos else last
         if last is not None:

@@ -16,6 +16,7 @@ from moshi_speaker.home.backoff import Backoff
 from moshi_speaker.home.connection import MQTT_5, MQTT_311, Connection, Version
 from moshi_speaker.home.delivery import MAX_EVENTS, Delivery
 from moshi_speaker.home.intake import Intake
+from moshi_speaker.home.limiter import Bucket
 from moshi_speaker.home.lives import Lives
 from moshi_speaker.home.payloads import OFFLINE, Message
 from moshi_speaker.home.rival import new_instance, stranger
@@ -96,6 +97,8 @@ class Link:
         self.instance = new_instance()
         """Tells this process from others with the same id; diagnostics carry it."""
         self._rival_due = float("-inf")
+        self._looks = Bucket()
+        """At the diagnostics of others."""
         self._closing = False
         self._insisting = False
         self._abandoned = False
@@ -226,8 +229,10 @@ class Link:
             self._compare(payload)
 
     def _compare(self, diagnostics: bytes) -> None:
-        """Whose diagnostics these are; of a flood only one now and then is looked at."""
-        if self._clock() >= self._rival_due and (who := stranger(diagnostics, self.instance)):
+        """Whose diagnostics these are; of a flood only some are looked at, since they may be long."""
+        now = self._clock()
+        due = now >= self._rival_due and self._looks.take(now)
+        if due and (who := stranger(diagnostics, self.instance)):
             self._notice_rival(who)
 
     def _notice_rival(self, who: str) -> None:
