@@ -1,14 +1,15 @@
 """Nothing that a client can publish stops or slows a talk, or keeps others from being answered."""
 
 import asyncio
+import gc
 import json
 import logging
 import os
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import pytest
 from moshi_speaker.audio.frames import BLOCK_SAMPLES, FRAME_SAMPLES, SAMPLE_RATE, Samples
 from moshi_speaker.home.limiter import BURST
 from moshi_speaker.settings import Settings
+from moshi_speaker.speaker.garbage import exempt_what_is_there
 from tests.metronome import Metronome
 from tests.speaker.fakes import FakeEngine
 from tests.speaker.hostile import valid_transactions
@@ -151,13 +153,21 @@ class Scene:
         assert not self.stage.running.done()
 
 
+@contextmanager
+def as_in_its_own_process() -> Iterator[None]:
+    """A program looks at its garbage as the speaker's does, and not at all the objects of the tests."""
+    exempt_what_is_there()
+    yield
+    gc.unfreeze()
+
+
 @asynccontextmanager
 async def scene(make_settings: MakeSettings) -> AsyncIterator[Scene]:
     """One that has begun, at its fastest."""
     settings = make_settings(
         echo={"enabled": False}, conversation={"end_silence_s": 300.0, "no_speech_s": 300.0}
     )
-    with Metronome() as metronome:
+    with Metronome() as metronome, as_in_its_own_process():
         async with (
             Witness(settings, "state") as state,
             Witness(settings, "response/#") as answers,

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from moshi_speaker.settings import Settings
+from moshi_speaker.speaker.garbage import exempt_what_is_there
 from moshi_speaker.speaker.sole import sole_user
 from moshi_speaker.tracing import Tracer, written
 
@@ -48,6 +49,7 @@ async def _run(settings: Settings, reread: Callable[[], Settings] | None) -> boo
         reread=reread,
         restarts=Restarts(os.environ, time.monotonic),
     )
+    exempt_what_is_there()
     stop_on_signals(speaker.stop)
     await speaker.run()
     return speaker.restarting
@@ -58,6 +60,7 @@ async def _run_traced(settings: Settings, tracer: Tracer) -> None:
     from moshi_speaker.speaker.probes import traced_speaker
 
     speaker = traced_speaker(settings, sound_device(settings, tracer.clock), tracer)
+    exempt_what_is_there()
     stop_on_signals(speaker.stop)
     await speaker.run()
 
