@@ -63,7 +63,7 @@ SEARCHES: dict[str, tuple[list[str], Side | None]] = {
 def fill(folder: Path, utterances: int) -> float:
     """Write so many utterances; the seconds that took. The words are as frequent as in English."""
     began = time.monotonic()
-    entries = (Entry(n, happening, False) for n, happening in enumerate(_talks(utterances), 1))
+    entries = (Entry(n, n, happening, False) for n, happening in enumerate(_talks(utterances), 1))
     with closing(file.open_to_write(folder / file.NAME)) as connection:
         while batch := [entry for entry, _ in zip(entries, range(5_000), strict=False)]:
             keep(connection, batch, ())

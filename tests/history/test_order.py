@@ -2,13 +2,14 @@
 
 import random
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from moshi_speaker.history import store
+from moshi_speaker.history import file, store
 from tests.history.conftest import MakeKeeper
-from tests.history.record import Keeper, wake
+from tests.history.record import Keeper, payloads, rows, talk, wake
 
 pytestmark = pytest.mark.usefixtures("quick_retries")
 
@@ -95,3 +96,32 @@ def test_everything_arrives_in_order(
 
     keeper.until(everything)
     assert list(dict.fromkeys(link.took)) == recorded
+
+
+def test_what_goes_out_before_the_file_could_be_read_is_kept_beside_what_was_in_it(
+    keep: MakeKeeper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file, "BUSY_S", 0.05)
+    before = talk("before", "old", "words")
+    meanwhile, after = talk("meanwhile", "new"), talk("after", "newer")
+    earlier = keep()
+    earlier.keep(*before)
+    earlier.close()
+    with closing(sqlite3.connect(tmp_path / file.NAME, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        keeper = keep()
+        keeper.until(lambda: keeper.problems)
+        keeper.record(*meanwhile)
+        assert keeper.waiting() == payloads(meanwhile)  # given away under numbers that the file has, too
+        other.execute("ROLLBACK")
+    keeper.until(lambda: keeper.problems[-1] == "")
+    keeper.keep(*after)
+    said = [
+        (talked.id, [utterance.text for utterance in talked.utterances])
+        for talked in keeper.history.conversations(9)
+    ]
+    assert said == [("after", ["newer"]), ("meanwhile", ["new"]), ("before", ["old", "words"])]
+    assert keeper.waiting() == payloads([*meanwhile, *before, *after])
+    keeper.close()
+    everything = [(happening.event_id,) for happening in [*before, *meanwhile, *after]]
+    assert rows(tmp_path, "SELECT event_id FROM events ORDER BY number") == everything

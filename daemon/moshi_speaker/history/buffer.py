@@ -19,6 +19,9 @@ class Entry:
     """Something that happened, in its place in the order."""
 
     number: int
+    """Where it stands in what the broker gets."""
+    row: int
+    """Where it stands in the history: elsewhere only if it was given away before the file could be read."""
     happening: Happening
     to_send: bool
     """The broker has not got it, and shall."""
@@ -50,7 +53,7 @@ class Buffer:
             if not (self._lasting or to_send):
                 return False
             self._last += 1
-            self._entries[self._last] = Entry(self._last, happening, to_send)
+            self._entries[self._last] = Entry(self._last, self._last, happening, to_send)
             if len(self._entries) > self._max_entries:
                 self._entries.popitem(last=False)
                 self.dropped += 1
@@ -126,12 +129,13 @@ class Buffer:
         """Count on from the file's highest number, and be shut; by how much the file's own must rise.
 
         That is 0 unless numbers were given away while the file could not be read: these stay as they are,
-        then comes what waits in the file, then the rest of what is here.
+        then comes what waits in the file, then the rest of what is here. In the history all of it comes last.
         """
         with self._changed:
             given = self._given
             for entry in self._entries.values():
-                entry.number += number if entry.number > given else 0
+                entry.row = entry.number + number
+                entry.number = entry.row if entry.number > given else entry.number
             self._entries = OrderedDict((entry.number, entry) for entry in self._entries.values())
             self._last += number
             self._open = False

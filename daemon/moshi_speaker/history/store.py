@@ -117,15 +117,15 @@ def _keep(connection: sqlite3.Connection, entry: Entry) -> None:
     connection.execute(
         "INSERT OR IGNORE INTO events (number, event_id, kind, session, payload, at)"
         " VALUES (?, ?, ?, ?, ?, ?)",
-        (entry.number, happening.event_id, kind(report), session, payload, happening.at),
+        (entry.row, happening.event_id, kind(report), session, payload, happening.at),
     )
     match report:
         case ReportConversationStarted():
-            _begin(connection, entry.number, report.conversation_id, report.trigger, happening.at)
+            _begin(connection, entry.row, report.conversation_id, report.trigger, happening.at)
         case ReportConversationEnded():
-            _end(connection, entry.number, report, happening.at)
+            _end(connection, entry.row, report, happening.at)
         case ReportTranscript():
-            _say(connection, entry.number, report, happening.at)
+            _say(connection, entry.row, report, happening.at)
         case _:
             pass
     if entry.to_send and happening.topic is not None:
