@@ -4,15 +4,16 @@ import logging
 import os
 import sqlite3
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from moshi_speaker.history import file, trouble, writer
+from moshi_speaker.history import file, reading, trouble, writer
 from tests.history.conftest import MakeKeeper
-from tests.history.record import NOW, payloads, rows, started, talk, wake
+from tests.history.record import NOW, PATIENCE_S, payloads, rows, started, talk, wake
 
 pytestmark = pytest.mark.usefixtures("quick_retries")
 FILLER = "filler"
@@ -186,6 +187,29 @@ def test_what_is_lost_at_the_end_is_said(
     keeper.record(wake("e1"), wake("e2"))
     keeper.close()
     assert any("2 events are lost" in message for message in caplog.messages)
+
+
+def test_whoever_reads_a_disk_that_hangs_does_not_keep_it_from_its_end(
+    keep: MakeKeeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads, works_again = threading.Event(), threading.Event()
+
+    def hang(_: sqlite3.Connection) -> reading.Counts:
+        reads.set()
+        works_again.wait(PATIENCE_S)
+        return reading.Counts(0, 0, 0)
+
+    monkeypatch.setattr(reading, "counts", hang)
+    keeper = keep()
+    keeper.keep(wake("e1"))
+    asking = threading.Thread(target=keeper.history.figures)
+    asking.start()
+    assert reads.wait(PATIENCE_S)
+    keeper.history.close(0.1)
+    assert asking.is_alive()
+    works_again.set()
+    asking.join(PATIENCE_S)
+    assert not asking.is_alive()
 
 
 @pytest.mark.parametrize(

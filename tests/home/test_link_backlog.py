@@ -43,7 +43,7 @@ class Waiting(MemoryBacklog):
 
     def confirm(self, number: int) -> None:
         super().confirm(number)
-        if not len(self):
+        if not super().after(0, 1):
             self.empty.set()
 
 
@@ -55,7 +55,7 @@ def test_current_values_come_first_then_what_waited_in_order(
     backlog = Waiting(*(event(number, topic=topics[number % 2]) for number in range(1, 101)))
     link = open_link(broker.port, backlog=backlog)
     link.publish(state("idle"))
-    assert link.figures.queued == 104
+    assert link.figures.queued == 4  # and those of the backlog
     broker.start()
     assert backlog.empty.wait(PATIENCE_S)
     values = [TOPICS.availability, *map(TOPICS.transcript, Side), TOPICS.state]
@@ -116,7 +116,7 @@ def test_what_waits_is_said_before_the_goodbye(
     link.close(PATIENCE_S)
     seen = watcher.until(TOPICS.availability, "offline")
     assert ids(seen) == [f"e{number}" for number in range(1, 51)]
-    assert not len(backlog)
+    assert not backlog.after(0, 1)
 
 
 def test_a_retained_event_is_kept_by_the_broker_and_not_repeated(

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import sqlite3
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
@@ -22,11 +23,12 @@ from moshi_speaker.events import (
     Request,
     Side,
 )
-from moshi_speaker.history import file, store
+from moshi_speaker.history import file, reading, store
 from moshi_speaker.settings import Settings
 from moshi_speaker.speaker.reporting import Reporting
 from tests.mosquitto import Mosquitto
 from tests.speaker.conftest import MakeSettings
+from tests.speaker.fakes import PATIENCE_S
 from tests.speaker.witness import Witness
 
 MakeReporting = Callable[[Settings], Reporting]
@@ -121,7 +123,30 @@ async def test_without_mqtt_it_is_kept_all_the_same(make_settings: MakeSettings)
         await asyncio.to_thread(told.history.settle, 10.0)
         (talk,) = await asyncio.to_thread(told.history.conversations, 5)
         assert (talk.id, talk.reason, len(talk.utterances)) == ("b1-1", "silence", 2)
-        assert len(told.history) == 0
+        assert not await asyncio.to_thread(told.history.after, 0, 1)
+
+
+async def test_how_the_link_fares_is_known_though_the_disk_hangs(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads, works_again = threading.Event(), threading.Event()
+
+    def hang(_: sqlite3.Connection) -> reading.Counts:
+        reads.set()
+        works_again.wait(PATIENCE_S)
+        return reading.Counts(0, 0, 0)
+
+    monkeypatch.setattr(reading, "counts", hang)
+    async with reporting(settings) as told:
+        a_talk(told)
+        await asyncio.to_thread(told.history.settle, PATIENCE_S)
+        asking = asyncio.create_task(asyncio.to_thread(told.kept))
+        assert await asyncio.to_thread(reads.wait, PATIENCE_S)
+        fares = await asyncio.wait_for(asyncio.to_thread(told.traffic), PATIENCE_S / 2)
+        assert isinstance(fares, dict) and fares["connections"] is not None
+        assert not asking.done()
+        works_again.set()
+        await asking
 
 
 async def test_with_the_history_off_it_is_told_and_not_kept(

@@ -32,6 +32,3 @@ class Backlog(Protocol):
     @property
     def dropped(self) -> int:
         """Events that were given up since the start, because too many waited."""
-
-    def __len__(self) -> int:
-        """How many wait."""

@@ -105,12 +105,13 @@ class History:
 
     def close(self, timeout: float) -> None:
         """Write what waits and let go of the file, or give up after so many seconds. May be called twice."""
-        if self._reader is not None:
-            self._reader.forbid()
+        until = time.monotonic() + timeout
         self._buffer.close()
+        if self._reader is not None:
+            self._reader.close(timeout)
         if self._writer is None:
             return
-        self._writer.join(timeout)
+        self._writer.join(max(0.0, until - time.monotonic()))
         if len(self._buffer):
             log.warning("the history could not be written to the end: %d events are lost", len(self._buffer))
 
@@ -132,9 +133,6 @@ class History:
     def dropped(self) -> int:
         """Events that were given up since the start, because too many waited."""
         return self._buffer.dropped + (self._writer.dropped if self._writer else 0)
-
-    def __len__(self) -> int:
-        return self._counts().waiting
 
     def _stored(self, number: int, limit: int) -> Sequence[WaitingEvent]:
         """Those in the file, less what the broker has and the writer has not got to."""

@@ -36,6 +36,13 @@ class Reader:
             self._allowed = False
             self._let_go()
 
+    def close(self, timeout: float) -> None:
+        """Let go of the file, unless a disk that hangs keeps it for more than so many seconds."""
+        if self._lock.acquire(timeout=timeout):
+            self._allowed = False
+            self._let_go()
+            self._lock.release()
+
     def read(self, query: Callable[[sqlite3.Connection], T], nothing: T) -> T:
         """What the query finds; ``nothing`` if the file cannot be read now."""
         with self._lock:

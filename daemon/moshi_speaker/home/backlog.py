@@ -56,9 +56,6 @@ class MemoryBacklog:
         """As the protocol has it."""
         return self._dropped
 
-    def __len__(self) -> int:
-        return len(self._waiting)
-
 
 class Feed:
     """The events of a backlog one by one, and again from the oldest one at each new connection.

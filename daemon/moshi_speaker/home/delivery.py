@@ -87,11 +87,10 @@ class Delivery:
 
     @property
     def figures(self) -> LinkFigures:
-        """How it fares now."""
-        waiting = len(self._backlog)
+        """How it fares now; from any thread, at once. How many events wait only the backlog can tell."""
         with self._changed:
             parcels = self._connection.unanswered if self._connection else []
-            waiting += len(self._outgoing) + sum(parcel.number is None for parcel in parcels)
+            waiting = len(self._outgoing) + sum(parcel.number is None for parcel in parcels)
             return self._traffic.figures(waiting, self._dropped)
 
     def availability(self, payload: str) -> Message:

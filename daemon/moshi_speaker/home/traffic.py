@@ -16,7 +16,7 @@ class LinkFigures:
     received: int
     """Messages that came from it."""
     queued: int
-    """Messages that wait, and those that the broker has not answered yet."""
+    """Messages that wait, and those that the broker has not answered yet; without the backlog's events."""
     dropped: int
     """Messages that were given up because too many waited."""
     refused: int

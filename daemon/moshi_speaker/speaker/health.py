@@ -33,6 +33,8 @@ class Health:
         self._clock = clock
         self._started_at = clock()
         self._disk = DaemonExecutor("health")
+        self._asked: asyncio.Future[Json] | None = None
+        """What the disk was asked last."""
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
@@ -63,8 +65,8 @@ class Health:
         await self.report()
 
     async def _kept(self) -> Json:
-        asked = asyncio.get_running_loop().run_in_executor(self._disk, self.history)
-        try:
-            return await asyncio.wait_for(asked, DISK_S)
-        except TimeoutError:
-            return None
+        if self._asked is None or self._asked.done():  # one that hangs is not asked again and again
+            self._asked = asyncio.get_running_loop().run_in_executor(self._disk, self.history)
+        asked = self._asked
+        await asyncio.wait({asked}, timeout=DISK_S)
+        return asked.result() if asked.done() else None
