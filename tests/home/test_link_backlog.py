@@ -1,9 +1,12 @@
 """Events that wait for the broker: they arrive in order, once each, and say when they are late."""
 
 import json
+import re
 import threading
 import time
 from collections.abc import Sequence
+
+import pytest
 
 from moshi_speaker.events import Side
 from moshi_speaker.home.backlog import LATE_S, MemoryBacklog, WaitingEvent
@@ -117,6 +120,26 @@ def test_what_waits_is_said_before_the_goodbye(
     seen = watcher.until(TOPICS.availability, "offline")
     assert ids(seen) == [f"e{number}" for number in range(1, 51)]
     assert not backlog.after(0, 1)
+
+
+@pytest.mark.parametrize("policy", ["off", "events", "retained"])
+def test_words_that_waited_go_where_todays_settings_let_them(
+    mosquitto: Mosquitto, watch: Watch, open_link: OpenLink, policy: str
+) -> None:
+    # Said when the broker was away, and all words were to be retained; then somebody changed the settings.
+    words = [
+        WaitingEvent(number, topic, event(number).payload, True, time.time())
+        for number, topic in enumerate((TOPICS.transcript(Side.USER), "old/id/transcript/user"), 1)
+    ]
+    backlog = Waiting(*words, event(3))
+    watcher = watch(mosquitto.port)
+    open_link(mosquitto.port, backlog=backlog, transcripts={"user": policy})
+    watcher.until(TOPICS.wake_event)
+    assert backlog.empty.wait(PATIENCE_S)
+    filled = r"Received .*, r(\d), m\d+, '([^']+/transcript/user)', \.\.\. \([1-9]\d* bytes"
+    sent = re.findall(filled, mosquitto.log)
+    retained = "1" if policy == "retained" else "0"
+    assert sent == ([] if policy == "off" else [(retained, one.topic) for one in words])
 
 
 def test_a_retained_event_is_kept_by_the_broker_and_not_repeated(

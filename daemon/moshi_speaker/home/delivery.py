@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from moshi_speaker.home import trouble
-from moshi_speaker.home.backlog import Backlog, Feed, message
+from moshi_speaker.home.backlog import Backlog, Feed, WaitingEvent, message
 from moshi_speaker.home.connection import Connection, Parcel, Refusal
 from moshi_speaker.home.outgoing import Outgoing
 from moshi_speaker.home.payloads import OFFLINE, ONLINE, Message
@@ -45,14 +45,17 @@ class Delivery:
         self,
         topics: Topics,
         backlog: Backlog,
+        permitted: Callable[[WaitingEvent], WaitingEvent | None],
         changed: threading.Condition,
         teller: Teller,
         clock: Callable[[], float],
         wall: Callable[[], float],
     ) -> None:
-        """``clock`` gives seconds, ``wall`` seconds since 1970; ``changed`` is notified at each change."""
+        """``permitted`` says what may be sent of an event, if anything may. ``clock`` gives seconds, ``wall``
+        seconds since 1970; ``changed`` is notified at each change."""
         self._topics = topics
         self._backlog = backlog
+        self._permitted = permitted
         self._feed = Feed(backlog, MAX_IN_FLIGHT)
         self._changed = changed
         self._teller = teller
@@ -235,8 +238,11 @@ class Delivery:
         if waiting is not None:
             return Parcel(waiting, sent_at=self._clock())
         event = self._feed.next()
-        if event is not None:
-            return Parcel(message(event, self._wall()), event.number, sent_at=self._clock())
+        if event is None:
+            return None
+        if (permitted := self._permitted(event)) is not None:
+            return Parcel(message(permitted, self._wall()), event.number, sent_at=self._clock())
+        self._backlog.confirm(event.number)
         return None
 
     def _await_turn(self, connection: Connection) -> bool:

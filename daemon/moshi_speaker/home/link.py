@@ -9,12 +9,13 @@ import time
 from collections.abc import Callable
 
 from moshi_speaker.errors import ConfigError
-from moshi_speaker.events import Event, Request, RivalNoticed, Side
+from moshi_speaker.events import Event, Request, RivalNoticed
 from moshi_speaker.home import tls, trouble
 from moshi_speaker.home.backlog import Backlog, MemoryBacklog
 from moshi_speaker.home.backoff import Backoff
 from moshi_speaker.home.connection import MQTT_5, MQTT_311, Connection, Version
 from moshi_speaker.home.delivery import MAX_EVENTS, Delivery
+from moshi_speaker.home.discretion import Discretion
 from moshi_speaker.home.intake import Intake
 from moshi_speaker.home.limiter import Bucket
 from moshi_speaker.home.lives import Lives
@@ -87,13 +88,12 @@ class Link:
             clock,
         )
         backlog = backlog if backlog is not None else MemoryBacklog(MAX_EVENTS)
-        self._delivery = Delivery(self.topics, backlog, self._changed, self._teller, clock, wall)
-        for side, policy in (
-            (Side.USER, settings.transcripts.user),
-            (Side.ASSISTANT, settings.transcripts.assistant),
-        ):
-            if policy != "retained":  # but it may have been, in an earlier life
-                self._delivery.put(Message(self.topics.transcript(side), "", qos=1, retain=True))
+        discretion = Discretion(self.topics, settings.transcripts)
+        self._delivery = Delivery(
+            self.topics, backlog, discretion.permitted, self._changed, self._teller, clock, wall
+        )
+        for topic in discretion.unkept:
+            self._delivery.put(Message(topic, "", qos=1, retain=True))
         self.instance = new_instance()
         """Tells this process from others with the same id; diagnostics carry it."""
         self._rival_due = float("-inf")
