@@ -57,6 +57,14 @@ def test_values_are_retained_and_events_are_not(
     }
 
 
+def test_halves_of_characters_do_no_harm(mosquitto: Mosquitto, watch: Watch, open_link: OpenLink) -> None:
+    link = open_link(mosquitto.port)
+    link.publish(state("caf\udce9"))  # as the name of a file may have them
+    watch(mosquitto.port).until(TOPICS.state, "caf?")
+    link.publish(state("idle"))
+    watch(mosquitto.port).until(TOPICS.state, "idle")
+
+
 def test_it_speaks_mqtt_5_where_it_can(mosquitto: Mosquitto, watch: Watch, open_link: OpenLink) -> None:
     watcher = watch(mosquitto.port)
     open_link(mosquitto.port)

@@ -173,7 +173,7 @@ class Connection:
             return
         qos = min(message.qos, getattr(self._limits, "MaximumQoS", message.qos))
         retain = message.retain and bool(getattr(self._limits, "RetainAvailable", True))
-        mid = self._client.publish(message.topic, message.payload, qos, retain).mid
+        mid = self._client.publish(message.topic, message.encoded, qos, retain).mid
         with self._changed:
             code = self._answered_early.pop(mid, None)
             if code is None:
@@ -290,7 +290,7 @@ class Connection:
 
 def _size(message: Message) -> int:
     """Bytes of its packet, at most."""
-    return len(message.topic.encode()) + len(message.payload.encode()) + FRAME_BYTES
+    return len(message.topic.encode()) + len(message.encoded) + FRAME_BYTES
 
 
 def _refusal(code: ReasonCode) -> Refusal | None:

@@ -211,7 +211,7 @@ class Delivery:
             message = condemned.message
             line = f"MQTT broker {connection.address}: hangs up at each message on {message.topic}"
             remedy = "it is not sent for an hour; look into the broker's log"
-            self._teller.say(f"{line} ({len(message.payload.encode())} bytes); {remedy}")
+            self._teller.say(f"{line} ({len(message.encoded)} bytes); {remedy}")
 
     def _next(self, connection: Connection) -> Parcel | None:
         """The next message to send; None when the connection ended, or all is said."""

@@ -51,6 +51,11 @@ class Message:
     retain: bool
     """The broker keeps it as the current value of its topic."""
 
+    @property
+    def encoded(self) -> bytes:
+        """The payload as it is sent: halves of characters, as names of files may have, do no harm."""
+        return self.payload.encode(errors="replace")
+
 
 class Payloads:
     """Turns reports into messages; remembers the current conversation and the start."""
