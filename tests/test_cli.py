@@ -17,7 +17,7 @@ import moshi_speaker
 from moshi_speaker import __version__, configfile
 from moshi_speaker.cli import UNDER_LAUNCHD, logs, main
 from moshi_speaker.cli.console import say
-from moshi_speaker.errors import DeviceError, TooSlowError
+from moshi_speaker.errors import ConfigError, DeviceError, TooSlowError
 from moshi_speaker.settings import MqttSettings, Settings
 from moshi_speaker.speaker import restart, stop_on_signals
 
@@ -243,6 +243,25 @@ def test_run_reads_its_file_again_when_asked(monkeypatch: pytest.MonkeyPatch, tm
     put(monkeypatch, "speaker", run=run)
     assert main(["run", "-c", str(path)]) == 0
     assert volumes == [30, 40]
+
+
+def test_a_default_file_that_is_gone_when_it_is_read_again_is_missed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "moshi-speaker" / "config.yaml"
+    path.parent.mkdir()
+    path.write_text("audio: {volume: 30}")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+
+    def run(settings: Settings, trace: Path | None, reread: Reread) -> bool:
+        assert reread().audio.volume == 30
+        path.unlink()
+        with pytest.raises(ConfigError, match="no such file"):
+            reread()
+        return False
+
+    put(monkeypatch, "speaker", run=run)
+    assert main(["run"]) == 0
 
 
 async def test_a_speaker_stops_in_order_when_its_terminal_closes() -> None:

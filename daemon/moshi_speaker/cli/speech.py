@@ -53,7 +53,8 @@ def run(config: ConfigOption = None, log_level: LevelOption = None, trace: Trace
         settings = settings_of(config, log_level)
         from moshi_speaker import configfile, speaker
 
-        if speaker.run(settings, trace, reread=lambda: configfile.load(config)):
+        file = configfile.found(config)
+        if speaker.run(settings, trace, reread=lambda: configfile.load(file)):
             from moshi_speaker.speaker.restart import replace_process
 
             replace_process(time.monotonic())  # all is closed; only an exit from outside comes before it

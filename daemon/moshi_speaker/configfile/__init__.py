@@ -21,6 +21,13 @@ def default_path(environ: Mapping[str, str] = os.environ) -> Path:
     return base / "moshi-speaker" / "config.yaml"
 
 
+def found(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Path | None:
+    """The file that ``load`` reads, or None if there is none; to be read again, it must not be gone then."""
+    if path is None and (default := default_path(environ)).exists():
+        return default
+    return path
+
+
 def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
     """Settings from the file at ``path``; without a path from the default one, if it is there.
 
