@@ -226,6 +226,7 @@ def test_each_loading_reads_it_again(tmp_path: Path) -> None:
     [
         ("", "pw: its first line is empty; write the secret there"),
         ("\nhunter2\n", "pw: its first line is empty; write the secret there"),
+        ("x" * 4097, "pw: its first line has more than 4096 characters; name the right file"),
         (b"hunter2\xff\n", "pw: not UTF-8; write one line of plain text"),
     ],
 )

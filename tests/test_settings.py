@@ -6,7 +6,13 @@ import yaml
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from moshi_speaker import configfile
-from moshi_speaker.settings import MqttSettings, Settings, SpeakerSettings, TlsSettings
+from moshi_speaker.settings import (
+    DiscoverySettings,
+    MqttSettings,
+    Settings,
+    SpeakerSettings,
+    TlsSettings,
+)
 
 EXAMPLE = Path(__file__).parents[1] / "config" / "moshi-speaker.yaml"
 
@@ -86,6 +92,39 @@ def test_certificate_and_key_go_together(given: str) -> None:
 def test_a_base_topic_is_plain(topic: str) -> None:
     with pytest.raises(ValidationError, match="wildcards"):
         MqttSettings(base_topic=topic)
+
+
+@pytest.mark.parametrize("topic", ["x" * 201, "a\ud800"])
+def test_a_topic_fits_into_a_packet(topic: str) -> None:
+    with pytest.raises(ValidationError):
+        MqttSettings(base_topic=topic)
+    with pytest.raises(ValidationError):
+        DiscoverySettings(prefix=topic)
+
+
+@pytest.mark.parametrize("host", ["homeassistant.local", "192.168.1.2", "::1", "fe80::1%eth0", "küche"])
+def test_a_host_is_a_name_or_an_address(host: str) -> None:
+    assert MqttSettings(host=host).host == host
+
+
+@pytest.mark.parametrize(
+    "host", ["", "a b", " a", "mqtt://a", "a/b", "a:1883", "[::1]", "u@a", "x" * 254, "a\n"]
+)
+def test_a_host_is_nothing_else(host: str) -> None:
+    with pytest.raises(ValidationError):
+        MqttSettings(host=host)
+
+
+def test_only_a_broker_of_our_own_takes_a_free_port() -> None:
+    assert MqttSettings(port=0).port == 0
+    with pytest.raises(ValidationError, match="port 0 is for a broker of our own"):
+        MqttSettings(host="a", port=0)
+
+
+def test_credentials_fit_into_a_packet() -> None:
+    for name, password in [("u" * 4097, "p"), ("u", "p" * 4097)]:
+        with pytest.raises(ValidationError):
+            MqttSettings(username=name, password=SecretStr(password))
 
 
 @pytest.mark.parametrize("identity", ["", "a b", "a/b", "küche", "x" * 65])

@@ -97,5 +97,5 @@ def test_no_secret_is_ever_said() -> None:
 )
 def test_a_url_says_nothing_of_who_may_use_it(text: str, said: str) -> None:
     assert without_credentials(text) == said
-    settings = Settings.model_validate({"model": {"source": text}, "mqtt": {"host": text}})
+    settings = Settings.model_validate({"model": {"source": text}, "audio": {"input_device": text}})
     assert SECRET not in told(settings)

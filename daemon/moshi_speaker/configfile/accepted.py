@@ -24,6 +24,8 @@ def words(schema: Schema) -> str:
 def _words(schema: Schema) -> str:
     if "enum" in schema:
         return "one of " + ", ".join(schema["enum"])
+    if "const" in schema:
+        return str(schema["const"])
     match schema["type"]:
         case "boolean":
             return "true or false"
@@ -52,6 +54,8 @@ def _range(schema: Schema) -> str:
 def _text(schema: Schema) -> str:
     if schema.get("format") == "path":
         return "a path"
+    if schema.get("format") == "identifier":
+        return f"text of letters from A to Z, digits, _ and -, at most {schema['maxLength']} characters,"
     if "pattern" in schema:
         return f"text that matches {schema['pattern']}, at most {schema['maxLength']} characters"
     if "maxLength" in schema:

@@ -10,6 +10,7 @@ import stat
 from pathlib import Path
 
 from moshi_speaker.errors import ConfigError
+from moshi_speaker.settings.types import MAX_CREDENTIAL
 
 MAX_BYTES = 1_000_000
 """Size of a file at most; beyond it somebody has named the wrong one."""
@@ -75,6 +76,9 @@ def secret_line(path: Path) -> str:
         raise ConfigError("not UTF-8", where=str(path), remedy="write one line of plain text") from error
     if not line:
         raise ConfigError("its first line is empty", where=str(path), remedy="write the secret there")
+    if len(line) > MAX_CREDENTIAL:
+        what = f"its first line has more than {MAX_CREDENTIAL} characters"
+        raise ConfigError(what, where=str(path), remedy="name the right file")
     return line
 
 

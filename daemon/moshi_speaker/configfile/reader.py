@@ -238,6 +238,7 @@ def _shown(node: yaml.Node) -> str:
         return "a group"
     if not node.value:
         return "empty"
-    text = " ".join(node.value.split())
+    before, at, text = " ".join(node.value.split()).rpartition("@")
+    text = "…@" + text if at and before else at + text  # before it a password may stand, as in a URL
     text = text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
     return f'"{text}"' if node.style else text

@@ -4,7 +4,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, model_validator
 
-from moshi_speaker.settings.types import Identifier, PlainTopic, Section, UserPath
+from moshi_speaker.settings.types import (
+    MAX_CREDENTIAL,
+    HostName,
+    Identifier,
+    PlainTopic,
+    Section,
+    UserPath,
+)
 
 
 class DiscoverySettings(Section):
@@ -55,11 +62,11 @@ class MqttSettings(Section):
 
     enabled: bool = True
     """Speak MQTT at all."""
-    host: str | None = None
+    host: HostName | None = None
     """Name or address of the broker. Empty: a small broker of our own starts on the loopback interface."""
     port: Annotated[int, Field(ge=0, le=65535)] | None = None
     """Port of the broker. Empty: 1883, with TLS 8883. 0, without a host: a free port for our own broker."""
-    username: str | None = None
+    username: Annotated[str, Field(max_length=MAX_CREDENTIAL)] | None = None
     """User name at the broker."""
     password: SecretStr | None = None
     """Password at the broker; best written as !secret, !credential or !env."""
@@ -81,9 +88,17 @@ class MqttSettings(Section):
     tls: TlsSettings = TlsSettings()
 
     @model_validator(mode="after")
+    def _no_free_port_elsewhere(self) -> "MqttSettings":
+        if self.host is not None and self.port == 0:
+            raise ValueError("port 0 is for a broker of our own: give that of the broker, or leave it out")
+        return self
+
+    @model_validator(mode="after")
     def _username_with_password(self) -> "MqttSettings":
         if self.password is not None and self.password_file is not None:
             raise ValueError("password and password_file: keep one of them")
+        if self.password is not None and len(self.password.get_secret_value()) > MAX_CREDENTIAL:
+            raise ValueError(f"password with more than {MAX_CREDENTIAL} characters: give the right one")
         given = self.password is not None or self.password_file is not None
         if given and self.username is None:
             raise ValueError("password without username: set both")
