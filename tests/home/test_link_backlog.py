@@ -80,6 +80,22 @@ def test_it_is_told_of_news(mosquitto: Mosquitto, watch: Watch, open_link: OpenL
     assert backlog.empty.wait(PATIENCE_S)
 
 
+def test_an_older_one_that_turns_up_late_is_sent_all_the_same(
+    mosquitto: Mosquitto, watch: Watch, open_link: OpenLink
+) -> None:
+    # As from a file that could not be read when its turn came.
+    watcher = watch(mosquitto.port)
+    backlog = Waiting(event(2), event(3))
+    link = open_link(mosquitto.port, backlog=backlog)
+    assert [watcher.until(TOPICS.wake_event)[-1].payload, watcher.next().payload] == [
+        event(number).payload for number in (2, 3)
+    ]
+    assert backlog.empty.wait(PATIENCE_S)
+    backlog.put(event(1))
+    link.notify()
+    assert watcher.next().payload == event(1).payload
+
+
 def test_only_what_waited_for_long_is_late(mosquitto: Mosquitto, watch: Watch, open_link: OpenLink) -> None:
     watcher = watch(mosquitto.port)
     open_link(mosquitto.port, backlog=Waiting(event(1, age_s=LATE_S + 1), event(2)))

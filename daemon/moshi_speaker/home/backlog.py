@@ -90,6 +90,15 @@ class Feed:
         """Seconds until it gives something again, if it is held."""
         return self._held_until - now if self._held_until > now else float("inf")
 
+    def settle(self) -> None:
+        """All that was given is confirmed: look once more, from the beginning.
+
+        A file that could not be read when its turn came has older ones than those that went out meanwhile.
+        """
+        if self._cursor and not self._batch:
+            self._cursor = 0
+            self._news = True
+
     def rewind(self) -> None:
         """Begin again with the oldest one that was not confirmed, now."""
         self._batch.clear()

@@ -69,6 +69,8 @@ class Delivery:
         self._taken = 0
         """Messages that the broker took on this connection."""
         self._tries: dict[int | None, int] = {}
+        self._given: set[int] = set()
+        """Events that went out on this connection and are not confirmed in the backlog."""
         self._refused_topics: set[str] = set()
         self._connection: Connection | None = None
         self._dropped_before = 0
@@ -164,6 +166,7 @@ class Delivery:
             unanswered = connection.unanswered
             self._outgoing.renew(parcel.message for parcel in unanswered if parcel.number is None)
             self._feed.rewind()
+            self._given.clear()
             self._connection = None
             self.all_said = connection.ended is None and not unanswered and self._parted
         self._suspect(connection, unanswered)
@@ -188,8 +191,11 @@ class Delivery:
                     self._traffic.refused += 1
         if refusal is not None and not again:
             self._tell_refused(parcel.message.topic, refusal.reason)
-        if parcel.number is not None and not again:
-            self._backlog.confirm(parcel.number)
+        if parcel.number is not None:
+            if not again:
+                self._backlog.confirm(parcel.number)
+            with self._changed:
+                self._given.discard(parcel.number)
 
     def _tell_refused(self, topic: str, reason: str) -> None:
         """Once for each topic, and one line where the broker takes nothing at all."""
@@ -226,10 +232,12 @@ class Delivery:
 
     def _withhold(self, parcel: Parcel) -> None:
         """Do not send it: a value may be sent another time, everything else is given up."""
-        with self._changed:
-            self._traffic.refused += 1
         if parcel.number is not None:
             self._backlog.confirm(parcel.number)
+        with self._changed:
+            self._traffic.refused += 1
+            if parcel.number is not None:
+                self._given.discard(parcel.number)
 
     def _look(self) -> Parcel | None:
         """What is to be sent now, if there is anything."""
@@ -241,6 +249,8 @@ class Delivery:
         if event is None:
             return None
         if (permitted := self._permitted(event)) is not None:
+            with self._changed:
+                self._given.add(event.number)
             return Parcel(message(permitted, self._wall()), event.number, sent_at=self._clock())
         self._backlog.confirm(event.number)
         return None
@@ -251,6 +261,8 @@ class Delivery:
             while not connection.ended and not self._abandoned:
                 now = self._clock()
                 self._repeat(now)
+                if not self._given:
+                    self._feed.settle()
                 in_flight = connection.unanswered
                 window = 1 if self._suspects.careful else min(MAX_IN_FLIGHT, connection.window)
                 waiting = len(self._outgoing) or self._feed.ready(now)
