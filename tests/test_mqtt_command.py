@@ -108,6 +108,34 @@ def test_it_asks_first(
     assert kept(mosquitto.port) == left
 
 
+def test_somebody_who_talks_there_all_the_time_does_not_hold_it_up(
+    config: str, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(removal, "QUIET_S", 1.0)
+    over = threading.Event()
+
+    def talk() -> None:
+        client = Client(CallbackAPIVersion.VERSION2)
+        client.connect("127.0.0.1", mosquitto.port)
+        client.loop_start()
+        while not over.wait(0.02):
+            client.publish(f"{ROOT}/state/set", "x")
+        client.disconnect()
+        client.loop_stop()
+
+    talking = threading.Thread(target=talk)
+    talking.start()
+    removing = threading.Thread(target=lambda: main(["mqtt", "remove", "--yes", "-c", config]), daemon=True)
+    removing.start()
+    removing.join(PATIENCE_S)
+    held_up = removing.is_alive()
+    over.set()
+    talking.join(PATIENCE_S)
+    removing.join(PATIENCE_S)
+    assert not held_up
+    assert kept(mosquitto.port) == OTHERS
+
+
 def test_an_id_of_former_times_can_be_named(config: str, mosquitto: Mosquitto) -> None:
     assert main(["mqtt", "remove", "--config", config, "--id", "bedroom", "-y"]) == 0
     assert kept(mosquitto.port) == OURS

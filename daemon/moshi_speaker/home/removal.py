@@ -78,7 +78,7 @@ class Remains:
 
     def _hear(self, topic: str, payload: bytes, retained: bool) -> None:
         with self._changed:
-            self._fresh = True
+            self._fresh = self._fresh or retained  # what others say meanwhile may never end
             if retained and payload:
                 self._kept[topic] = None
             elif not payload:
