@@ -24,6 +24,7 @@ PATIENCE_S = 20.0
 """Far more than anything here takes; only a bug, or a very busy machine, needs it."""
 NOW = 1_800_000_000.0
 """Seconds since 1970."""
+LONG = "It was a dark and stormy night; the rain fell in torrents, except at occasional intervals. " * 3
 
 
 def wake(event_id: str, at: float = NOW) -> Happening:

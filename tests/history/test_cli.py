@@ -1,54 +1,18 @@
 """``moshi-speaker history`` as its user runs it."""
 
-import csv
 import io
-import json
+import os
 import sqlite3
-import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from moshi_speaker.cli import main
-from moshi_speaker.events import Side
 from moshi_speaker.history import file, schema
-from tests.history.conftest import MakeKeeper
-from tests.history.record import NOW, Keeper, rows, said, started, talk, wake
-
-Run = Callable[..., tuple[int, str, str]]
-LONG = "It was a dark and stormy night; the rain fell in torrents, except at occasional intervals. " * 3
-
-
-@pytest.fixture
-def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
-    """Runs ``history`` with arguments: exit code, output, complaints."""
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    monkeypatch.setenv("HOME", str(tmp_path))
-    config = tmp_path / "config.yaml"
-    config.write_text(f"speaker: {{state_dir: {tmp_path}}}\n")
-
-    def run_history(command: str, *arguments: str) -> tuple[int, str, str]:
-        code = main(["history", command, *arguments, "--config", str(config)])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    yield run_history
-    monkeypatch.undo()
-    time.tzset()
-
-
-@pytest.fixture
-def keeper(keep: MakeKeeper) -> Keeper:
-    """A history that goes on during the test, as that of a speaker that runs."""
-    keeper = keep()
-    keeper.keep(*talk("c1", "Once upon a time.", LONG, at=NOW), wake("w1", NOW + 20))
-    keeper.keep(started("s2", "c2", NOW + 3_600))
-    keeper.keep(said("u", "c2", "Do you like ice cream?", side=Side.USER, turns=0, at=NOW + 3_602))
-    return keeper
+from tests.history.conftest import Run
+from tests.history.record import LONG, NOW, Keeper, rows, said, talk
 
 
 def test_the_list(run: Run, keeper: Keeper) -> None:
@@ -59,7 +23,7 @@ def test_the_list(run: Run, keeper: Keeper) -> None:
     assert oldest.split() == ["2027-01-15", "08:00", "0:03", "min", "2", "utterances", "silence", "c1"]
     assert run("list", "-n", "1")[1].splitlines() == [newest]
     assert run("list", "--since", "2027-01-15 08:30")[1].splitlines() == [newest]
-    assert run("list", "--since", "2027-01-16")[1] == "no conversation so far\n"
+    assert run("list", "--since", "2027-01-16")[1] == "no conversation since 2027-01-16 00:00:00\n"
 
 
 def test_one_conversation_is_shown_in_80_columns(run: Run, keeper: Keeper) -> None:
@@ -96,51 +60,11 @@ def test_a_search_for_nothing(run: Run, keeper: Keeper, words: str) -> None:
     )
 
 
-def test_the_export_as_json(run: Run, keeper: Keeper, tmp_path: Path) -> None:
-    code, out, _ = run("export")
-    exported = json.loads(out)
-    assert code == 0
-    assert [talk["id"] for talk in exported["conversations"]] == ["c1", "c2"]
-    assert exported["conversations"][0]["started"] == "2027-01-15T08:00:00.000+00:00"
-    assert exported["conversations"][1] == {
-        "id": "c2",
-        "trigger": "wake_word",
-        "started": "2027-01-15T09:00:00.000+00:00",
-        "ended": None,
-        "reason": None,
-        "duration_s": None,
-        "turns": 0,
-        "utterances": [
-            {"side": "user", "at": "2027-01-15T09:00:02.000+00:00", "text": "Do you like ice cream?"}
-        ],
-    }
-    assert exported["wakes"] == [{"at": "2027-01-15T08:00:20.000+00:00", "event": {"id": "w1"}}]
-    target = tmp_path / "out.json"
-    assert run("export", str(target), "--since", "2027-01-15 08:30") == (0, "", "")
-    assert [talk["id"] for talk in json.loads(target.read_text())["conversations"]] == ["c2"]
-    assert stat.S_IMODE(target.stat().st_mode) == 0o600
-
-
-def test_the_export_as_csv(run: Run, keeper: Keeper) -> None:
-    keeper.keep(said("f", "c2", "=1+1", turns=1, at=NOW + 3_603), started("s3", "c3", NOW + 4_000))
-    out = run("export", "--format", "csv")[1]
-    heading, *lines = csv.reader(io.StringIO(out))
-    assert heading == ["conversation", "trigger", "started", "ended", "reason", "side", "at", "text"]
-    assert [line[7] for line in lines] == [
-        "Once upon a time.",
-        LONG,
-        "Do you like ice cream?",
-        "'=1+1",
-        "",
-    ]
-    assert lines[2][:6] == ["c2", "wake_word", "2027-01-15T09:00:00.000+00:00", "", "", "user"]
-
-
-def test_an_export_that_cannot_be_written(run: Run, keeper: Keeper, tmp_path: Path) -> None:
-    code, _, err = run("export", str(tmp_path / "no" / "such" / "folder.json"))
-    assert code == 2
-    assert err.count("\n") == 1
-    assert "cannot be written" in err
+def test_the_first_day_of_all(run: Run, keeper: Keeper, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    assert run("list", "--since", "0001-01-01")[1].count("\n") == 2
+    assert run("delete", "--before", "0001-01-01", "-y")[1] == "deleted 0 conversations\n"
 
 
 def test_what_is_deleted_is_gone_while_the_speaker_runs(run: Run, keeper: Keeper, tmp_path: Path) -> None:
@@ -221,6 +145,37 @@ def test_no_history(run: Run, command: list[str], tmp_path: Path) -> None:
         f"moshi-speaker: {tmp_path / file.NAME}: there is no history yet; talk to the speaker first\n"
     )
     assert not (tmp_path / file.NAME).exists()
+
+
+@pytest.mark.parametrize("command", [["list"], ["show", "c1"], ["search", "x"], ["export"]])
+def test_a_history_in_which_nothing_was_written_yet(run: Run, command: list[str], tmp_path: Path) -> None:
+    (tmp_path / file.NAME).touch()
+    code, out, err = run(*command)
+    assert (code, out) == (69, "")
+    assert "there is no history yet" in err
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
+@pytest.mark.parametrize("command", [*COMMANDS, ["delete", "--all", "-y"]])
+def test_what_is_no_file_is_neither_opened_nor_waited_for(
+    run: Run, command: list[str], tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    make(tmp_path / file.NAME)
+    assert run(*command) == (
+        1,
+        "",
+        f"moshi-speaker: {tmp_path / file.NAME}: this is no file; move it away\n",
+    )
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may look everywhere")
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_history_of_somebody_else(run: Run, command: list[str], tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir(mode=0)
+    (tmp_path / "config.yaml").write_text("speaker: {state_dir: state}\n")
+    code, out, err = run(*command)
+    assert (code, out) == (1, "")
+    assert err.endswith(": cannot be used (Permission denied)\n")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

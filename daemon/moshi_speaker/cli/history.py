@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from moshi_speaker.cli.console import complain, say
+from moshi_speaker.cli.console import OutputError, complain, say
 from moshi_speaker.cli.options import ConfigOption, settings_of
+from moshi_speaker.cli.stopping import interruptible
 from moshi_speaker.errors import MissingPartError, UsageError
 
 if TYPE_CHECKING:
@@ -35,7 +36,12 @@ def _path_of(settings: "Settings") -> Path:
 
 def _at(moment: datetime | None) -> float:
     """Seconds since 1970 of a local date and time; without one, the beginning."""
-    return 0.0 if moment is None else moment.timestamp()
+    if moment is None:
+        return 0.0
+    try:
+        return moment.timestamp()
+    except (ValueError, OverflowError):  # the first or the last day of all, in some time zones
+        return 0.0 if moment.year < 1970 else float("inf")
 
 
 @app.command("list")
@@ -52,7 +58,7 @@ def list_(
     for line in telling.overview(found):
         say(line)
     if not found:
-        say("no conversation so far")
+        say("no conversation so far" if since is None else f"no conversation since {since}")
 
 
 @app.command()
@@ -114,23 +120,21 @@ def export(
     config: ConfigOption = None,
 ) -> None:
     """Write everything that is kept, as JSON or CSV; times are in UTC."""
-    import os
     import sys
 
     from moshi_speaker.history import editing, exporting
 
     path = _path(config)
+    if file is not None and _is_history(file, path):
+        raise UsageError("this file is the history itself", where=str(file), remedy="name another file")
+    if file is None and sys.stdout is None:
+        raise OutputError("closed", where="standard output", remedy="name a file")
     write = exporting.write_json if format_ == "json" else exporting.write_csv
-    with editing.reading(path) as connection:
+    with interruptible(), editing.reading(path) as connection:
         try:
-            if file is None:
-                with nullcontext(sys.stdout) as target:
-                    write(connection, target, _at(since))
-                    target.flush()
-            else:
-                private = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-                with os.fdopen(private, "w", encoding="utf-8", newline="") as target:
-                    write(connection, target, _at(since))
+            with nullcontext(sys.stdout) if file is None else exporting.whole_file(file) as target:
+                write(connection, target, _at(since))
+                target.flush()
         except OSError as error:
             raise _unwritten(file, error) from error
 
@@ -166,13 +170,13 @@ def delete(
         )
         typer.confirm(f"Delete {what} in {path}?", abort=True)
     if everything:
-        if not path.exists() and not file.asides(path):
+        if not editing.is_there(path) and not file.asides(path):
             say("there is nothing to delete")
             return
         deleted = editing.delete_all(path)
         _remove_if_off(settings, path)
     elif before is not None:
-        deleted = editing.delete_before(path, before.timestamp())
+        deleted = editing.delete_before(path, _at(before))
     else:
         deleted = editing.delete(path, names)
     say(f"deleted {deleted} conversations")
@@ -192,6 +196,12 @@ def _remove_if_off(settings: "Settings", path: Path) -> None:
             editing.remove(path)
     except MissingPartError:
         return
+
+
+def _is_history(target: Path, path: Path) -> bool:
+    """Whether it is the file, or one that belongs to it."""
+    target = target.resolve()
+    return target.parent == path.resolve().parent and target.name.startswith(path.name)
 
 
 def _text(argument: str) -> str:

@@ -1,12 +1,13 @@
 """What its owner does with the file beside the speaker that writes it: look into it, and delete from it."""
 
 import sqlite3
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from moshi_speaker.errors import MissingPartError, SpeakerError
-from moshi_speaker.history import file, retention, store, trouble
+from moshi_speaker.history import file, retention, schema, store, trouble
 from moshi_speaker.history.store import transaction
 
 AT_ONCE = 50
@@ -15,11 +16,25 @@ PATIENCE_S = 30.0
 """Seconds to wait for the speaker, or another program, to finish what it writes."""
 
 
+def is_there(path: Path) -> bool:
+    """Whether there is such a file. Raises SpeakerError, also for what SQLite would wait for, as a FIFO."""
+    with _plain(path):
+        try:
+            mode = path.stat().st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+    if not stat.S_ISREG(mode):
+        raise SpeakerError("this is no file", where=str(path), remedy="move it away")
+    return True
+
+
 @contextmanager
 def reading(path: Path) -> Iterator[sqlite3.Connection]:
     """The file, to look into it. Raises SpeakerError, with one line for whatever is wrong with it."""
     _require(path)
     with _plain(path), closing(file.open_to_read(path)) as connection:
+        if schema.version(connection) == 0:  # made, but nothing was written into it
+            raise _none_yet(path)
         yield connection
 
 
@@ -51,7 +66,7 @@ def delete_before(path: Path, before: float) -> int:
 
 def delete_all(path: Path) -> int:
     """Everything, and damaged files that were moved aside. As ``delete``."""
-    deleted = delete_before(path, float("inf")) if path.exists() else 0
+    deleted = delete_before(path, float("inf")) if is_there(path) else 0
     with _plain(path):
         for aside in file.asides(path):
             aside.unlink()
@@ -94,8 +109,12 @@ def _clear_away(connection: sqlite3.Connection) -> None:
 
 
 def _require(path: Path) -> None:
-    if not path.exists():
-        raise MissingPartError("there is no history yet", where=str(path), remedy="talk to the speaker first")
+    if not is_there(path):
+        raise _none_yet(path)
+
+
+def _none_yet(path: Path) -> MissingPartError:
+    return MissingPartError("there is no history yet", where=str(path), remedy="talk to the speaker first")
 
 
 @contextmanager

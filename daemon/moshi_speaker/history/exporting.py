@@ -2,8 +2,13 @@
 
 import csv
 import json
+import os
 import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TextIO
 
 from moshi_speaker.history import reading
@@ -11,6 +16,27 @@ from moshi_speaker.history.reading import Conversation
 
 COLUMNS = ("conversation", "trigger", "started", "ended", "reason", "side", "at", "text")
 """Of the CSV: a row for each utterance, and one without for a conversation that has none."""
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[TextIO]:
+    """Text that is in the file once the block has ended well; else what was there before. Raises OSError.
+
+    Nobody but its owner may read it.
+    """
+    path = path.resolve()
+    if path.exists() and not path.is_file():  # /dev/stdout, a FIFO
+        with path.open("w", encoding="utf-8", newline="") as target:
+            yield target
+        return
+    descriptor, part = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as target:
+            yield target
+        Path(part).replace(path)
+    except BaseException:
+        Path(part).unlink(missing_ok=True)
+        raise
 
 
 def write_json(connection: sqlite3.Connection, target: TextIO, since: float) -> None:
