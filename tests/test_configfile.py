@@ -448,3 +448,22 @@ def test_a_tag_that_is_not_understood_is_refused(tmp_path: Path, written: str) -
 
 def test_a_whole_group_cannot_be_a_secret(tmp_path: Path) -> None:
     assert "mqtt is a group of settings" in complaint(tmp_path, "mqtt: !secret all\n")
+
+
+@pytest.mark.parametrize("text", [None, "", "audio: {volume: 3}\n"])
+def test_a_user_without_a_home_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None
+) -> None:
+    def no_home(*_: object) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", no_home)
+    monkeypatch.setattr(Path, "expanduser", no_home)
+    path = tmp_path / "config.yaml"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(ConfigError, match=r"home folder"):
+        configfile.load(None if text is None else path, {})
+    if text is None:
+        with pytest.raises(ConfigError, match=r"speaker\.state_dir"):
+            configfile.load(None, {"XDG_CONFIG_HOME": str(tmp_path)})

@@ -3,9 +3,10 @@
 import logging
 import os
 import sqlite3
+import stat
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -251,3 +252,20 @@ def test_no_word_that_was_said_is_in_a_line_of_trouble_or_of_the_log(
         keeper.keep(*talk(f"c{n}", "rhubarb " * 500))
     assert "rhubarb" not in "".join(keeper.problems)
     assert "rhubarb" not in caplog.text
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
+def test_what_is_no_file_is_told_and_left_alone(
+    tmp_path: Path, keep: MakeKeeper, make: Callable[[Path], None]
+) -> None:
+    path = tmp_path / file.NAME
+    make(path)
+    path.chmod(0o755)
+    keeper = keep()
+    keeper.until(lambda: keeper.problems)
+    assert "cannot be written (this is no file)" in keeper.problems[0]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o755
+    path.rename(tmp_path / "elsewhere")
+    keeper.until(lambda: keeper.problems[-1] == "")
+    keeper.keep(*talk("now", "in a file"))
+    assert [c.id for c in keeper.history.conversations(5)] == ["now"]

@@ -1,6 +1,7 @@
 """Two speakers and one folder."""
 
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from moshi_speaker.speaker.sole import FILE, sole_user
 def test_a_second_speaker_is_kept_out_in_one_line_until_the_first_has_ended(tmp_path: Path) -> None:
     folder = tmp_path / "state"
     with sole_user(folder):
+        assert stat.S_IMODE((folder / FILE).stat().st_mode) == 0o600
         with pytest.raises(MissingPartError) as caught, sole_user(folder):
             pass
         assert str(caught.value) == (

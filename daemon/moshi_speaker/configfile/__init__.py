@@ -14,10 +14,14 @@ from moshi_speaker.settings import Settings
 
 
 def default_path(environ: Mapping[str, str] = os.environ) -> Path:
-    """Where the configuration is looked for when no path is given."""
+    """Where the configuration is looked for when no path is given. Raises ConfigError."""
     base = Path(environ.get("XDG_CONFIG_HOME", ""))
     if not base.is_absolute():  # the XDG base directory specification: ignore relative ones
-        base = Path.home() / ".config"
+        try:
+            base = Path.home() / ".config"
+        except RuntimeError as error:
+            what, remedy = "this user has no home folder", "set HOME, or give --config FILE"
+            raise ConfigError(what, remedy=remedy) from error
     return base / "moshi-speaker" / "config.yaml"
 
 
@@ -40,9 +44,9 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
     except ConfigError as error:
         if given or not isinstance(error.__cause__, FileNotFoundError):
             raise
-        return Settings()
+        return _defaults()
     if root is None:
-        return Settings()
+        return _defaults()
     reader = SettingsReader(path.absolute(), Settings.model_json_schema(), environ, exposed)
     values = reader.settings(root)
     _refuse(reader.problems)
@@ -52,6 +56,14 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
         _refuse(reader.explain(error))
         raise
     return _with_password(settings, reader)
+
+
+def _defaults() -> Settings:
+    try:
+        return Settings()
+    except ValidationError as error:
+        what, remedy = "this user has no home folder for speaker.state_dir", "set HOME, or speaker.state_dir"
+        raise ConfigError(what, remedy=remedy) from error
 
 
 def _with_password(settings: Settings, reader: SettingsReader) -> Settings:

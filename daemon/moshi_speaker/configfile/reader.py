@@ -54,6 +54,11 @@ class SettingsReader:
                 problem = self._error(place, what, f"add a line {detail['loc'][-1]}: VALUE")
             elif detail["type"] != "value_error":
                 problem = self._refused(place, words(schema))
+            elif "properties" in schema and not place and detail["loc"]:
+                default = _dotted(tuple(str(part) for part in detail["loc"]))
+                problem = self._error(
+                    place, f"the default of {default} cannot be", f"give {detail['ctx']['error']}"
+                )
             elif "properties" in schema:
                 problem = self._error(place, f"{_dotted(place)}: {detail['ctx']['error']}")
             else:

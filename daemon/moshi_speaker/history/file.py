@@ -1,7 +1,9 @@
 """The history's file: where it is, and how it is opened."""
 
+import errno
 import os
 import sqlite3
+import stat
 from contextlib import closing
 from pathlib import Path
 
@@ -38,6 +40,7 @@ def newer(path: Path) -> NewerHistory:
 def open_to_write(path: Path) -> sqlite3.Connection:
     """Open the file, made or migrated if need be. Raises NewerHistory, sqlite3.Error, OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    _refuse_no_file(path)
     _refuse_newer(path)
     make_private(path)
     connection = _connect(path)
@@ -119,6 +122,16 @@ def _arrange(connection: sqlite3.Connection) -> None:
         "journal_size_limit = 4194304",
     ):
         connection.execute(f"PRAGMA {pragma}").fetchall()
+
+
+def _refuse_no_file(path: Path) -> None:
+    """A folder is not ours to lock up, and in a FIFO SQLite would wait for ever. Raises OSError."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "this is no file")
 
 
 def _refuse_newer(path: Path) -> None:

@@ -39,4 +39,4 @@ def sole_user(folder: Path) -> Iterator[None]:
 
 def _at_once(path: str, flags: int) -> int:
     """Open it without waiting, even if it is a FIFO from which nobody reads."""
-    return os.open(path, flags | os.O_NONBLOCK, 0o666)
+    return os.open(path, flags | os.O_NONBLOCK, 0o600)
