@@ -86,6 +86,15 @@ def damaged(path: Path) -> list[Path]:
     return [aside for aside in asides(path) if not aside.name.endswith(SUFFIXES[1:])]
 
 
+def identity(path: Path) -> tuple[int, int] | None:
+    """What file it is, whatever it is called; None if there is none. Raises OSError."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def size(path: Path) -> int:
     """Bytes that the file and its companions take."""
     total = 0

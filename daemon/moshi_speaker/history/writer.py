@@ -68,6 +68,8 @@ class Writer:
         self._wall = wall
         self._flusher = Flusher(path)
         self._connection: sqlite3.Connection | None = None
+        self._identity: tuple[int, int] | None = None
+        """Of the file that is open."""
         self._numbered = False
         self._rows = 0
         """At most so many are in the outbox."""
@@ -130,7 +132,9 @@ class Writer:
             if self._doubted:
                 self._doubted = False
                 self._failed(Trouble(str(self._path), "", damaged=True))
-            connection = self._connection or self._open()
+            if self._connection is not None and (found := file.identity(self._path)) != self._identity:
+                self._lost(another=found is not None)
+            connection = self._connection or (self._open() if self._retry_at < _NEVER else None)
             if connection is not None:
                 self._write(connection)
                 self._maintain(connection)
@@ -199,6 +203,7 @@ class Writer:
             connection.close()
             raise
         self._connection = connection
+        self._identity = file.identity(self._path)
         self._reader.allow()
         self._flusher.allow()
         self._news()
@@ -224,6 +229,21 @@ class Writer:
                     store.checkpoint(connection, "TRUNCATE")
             with suppress(sqlite3.Error):
                 connection.close()
+
+    def _lost(self, *, another: bool) -> None:
+        """Somebody took the file away: what is written into it now would be gone at the end.
+
+        ``Another`` one has numbers of its own: only a start fits it and what is here together.
+        """
+        self._reader.forbid()
+        self._let_go()
+        what = f"{self._path}: while the speaker ran this file was"
+        if another:
+            self._give_up(f"{what} exchanged; what happens is kept in memory alone; start the speaker again")
+            return
+        self._damage = f"{what} taken away, with all that was in it; a new one was begun"
+        self._damage_until = self._clock() + DAY_S
+        self._say(self._damage)
 
     def _mend(self) -> None:
         """The file is damaged: put a new one in its place, with what can be read."""
