@@ -71,11 +71,14 @@ class HomeAssistant:
         )
         assert self._process.stdout is not None
         self._lines = Lines(self._process.stdout)
-        self._lines.expect(r"Home Assistant initialized in", within_s=START_S)
-        if not self.token:
-            self.token = self._onboard()
-        api = Api(self.url, self.token)
-        return api
+        try:
+            self._lines.expect(r"Home Assistant initialized in", within_s=START_S)
+            if not self.token:
+                self.token = self._onboard()
+            return Api(self.url, self.token)
+        except BaseException:
+            self.kill()
+            raise
 
     @property
     def running(self) -> bool:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.ha.api import Fields
 from tests.ha.house import ID, KEEPALIVE_S, House, entity
+from tests.house.network import Network
 from tests.room.house import Speaker
 
 pytestmark = pytest.mark.homeassistant
@@ -26,8 +27,8 @@ KEYS = (
 )
 LOOKS_S = 6.0
 """Mosquitto looks every five seconds whose time is over."""
-AWAY_S = 16.0
-"""Two for the talk, ten after which an event is late, and some for a slow machine."""
+AWAY_S = 10.0
+"""After which an event is late; the talk has ended earlier, two seconds after it began."""
 RECONNECT_S = 60.0
 """Home Assistant tries every ten seconds; then it greets, and we answer within three."""
 
@@ -102,31 +103,6 @@ def test_a_state_that_changed_while_home_assistant_was_away_is_shown(house: Hous
     house.api.expect(entity("sensor.state"), "idle")
 
 
-def test_what_happened_while_the_broker_was_away_is_told_late(house: House, speaker: Speaker) -> None:
-    seen = len(house.api.events)
-    house.api.do("button.press", entity("button.start"))
-    house.api.shows(entity("event.conversation_event"), event_type="started", late=False)
-    house.broker.kill()
-    house.api.expect(entity("sensor.state"), "unavailable")
-    time.sleep(AWAY_S)  # the talk ends meanwhile, since nobody speaks
-
-    house.broker.start()
-
-    house.api.shows(entity("event.conversation_event"), event_type="ended", late=True, within_s=RECONNECT_S)
-    house.api.expect(entity("binary_sensor.conversation"), "off")
-    kinds = [change["attributes"]["event_type"] for change in _changes(house, seen)]
-    assert kinds == ["started", "ended"]
-
-
-def _changes(house: House, seen: int) -> list[Fields]:
-    """What the conversation event told, each thing once."""
-    name = entity("event.conversation_event")
-    changes = [e["data"] for e in house.api.events[seen:] if e["event_type"] == "state_changed"]
-    news = [change["new_state"] for change in changes if change["entity_id"] == name]
-    told = {new["state"]: new for new in news if new["state"] not in ("unavailable", "unknown")}
-    return list(told.values())
-
-
 def test_nobody_complains_of_us(house: House, speaker: Speaker) -> None:
     own = (
         "Failed to connect to MQTT",
@@ -167,3 +143,31 @@ def test_stopped_in_order_it_is_away_at_once(make_house: Callable[..., House]) -
         speaker.program.stop()
         assert house.api.expect(entity("sensor.state"), "unavailable") < 2
     assert house.ha.complaints() == []
+
+
+def test_what_happened_while_the_network_was_down_is_told_late(make_house: Callable[..., House]) -> None:
+    house = make_house()
+    with Network(house.broker.port) as network, house.speaker(mqtt={"port": network.port}):
+        seen = len(house.api.events)
+        house.api.do("button.press", entity("button.start"))
+        house.api.shows(entity("event.conversation_event"), event_type="started", late=False)
+        with network.down():
+            house.api.expect(entity("sensor.state"), "unavailable")
+            time.sleep(AWAY_S)  # the talk has ended meanwhile, since nobody speaks
+
+        house.api.shows(
+            entity("event.conversation_event"), event_type="ended", late=True, within_s=RECONNECT_S
+        )
+        house.api.expect(entity("binary_sensor.conversation"), "off")
+        kinds = [change["attributes"]["event_type"] for change in _changes(house, seen)]
+        assert kinds == ["started", "ended"]
+    assert house.ha.complaints() == []
+
+
+def _changes(house: House, seen: int) -> list[Fields]:
+    """What the conversation event told, each thing once."""
+    name = entity("event.conversation_event")
+    changes = [e["data"] for e in house.api.events[seen:] if e["event_type"] == "state_changed"]
+    news = [change["new_state"] for change in changes if change["entity_id"] == name]
+    told = {new["state"]: new for new in news if new["state"] not in ("unavailable", "unknown")}
+    return list(told.values())
