@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 import time
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ from moshi_speaker import configfile
 from moshi_speaker import events as ev
 from moshi_speaker.events import Value
 from moshi_speaker.settings import Settings
-from moshi_speaker.speaker import bounds, health
+from moshi_speaker.speaker import bounds, health, requests
 from moshi_speaker.speaker.restart import MAX_RESTARTS, VARIABLE, Restarts
 from tests.speaker.fakes import PATIENCE_S
 from tests.speaker.stage import on_stage
@@ -156,6 +157,43 @@ async def test_a_restart_is_answered_and_then_everything_ends_in_order(settings:
         assert ended["reason"] == "shutdown"
         await witness.until("availability", "offline")
         await asyncio.wait_for(stage.running, PATIENCE_S)
+        assert stage.speaker.restarting
+
+
+async def test_a_restart_into_a_wrong_file_is_refused_and_the_talk_goes_on(
+    settings: Settings, tmp_path: Path
+) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("audio: {volume: loud}\n")
+    reread, restarts = partial(configfile.load, path), Restarts({}, time.monotonic)
+    async with Witness(settings) as witness, on_stage(settings, restarts=restarts, reread=reread) as stage:
+        await witness.until("state", "idle")
+        await witness.send("conversation/set", "start")
+        await stage.until_session(1)
+        answer = await ask(witness, "restart")
+        assert answer["status"] == "error"
+        assert answer["error"] == f"{path}:1: audio.volume is loud; give a whole number from 0 to 100"
+        assert stage.engine.talks and not stage.running.done()
+        path.write_text("audio: {volume: 5}\n")
+        assert (await ask(witness, "restart"))["status"] == "ok"
+        await asyncio.wait_for(stage.running, PATIENCE_S)
+        assert stage.speaker.restarting
+
+
+async def test_a_file_that_cannot_be_read_for_long_holds_up_no_restart(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hang() -> Settings:
+        disk_is_back.wait(PATIENCE_S)
+        return settings
+
+    monkeypatch.setattr(requests, "FILE_S", 0.05)
+    disk_is_back, restarts = threading.Event(), Restarts({}, time.monotonic)
+    async with Witness(settings) as witness, on_stage(settings, restarts=restarts, reread=hang) as stage:
+        await witness.until("state", "idle")
+        assert (await ask(witness, "restart"))["status"] == "ok"
+        await asyncio.wait_for(stage.running, PATIENCE_S)
+        disk_is_back.set()
         assert stage.speaker.restarting
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Protocol
 
 from moshi_speaker import events as ev
@@ -17,6 +18,8 @@ from moshi_speaker.speaker.tasks import Tasks
 
 MAX_UNDER_WAY = 8
 """Requests that may be worked on at once; beyond it they are refused."""
+FILE_S = 2.0
+"""Seconds that a restart waits for the configuration file."""
 
 
 class WakeChoice(Protocol):
@@ -75,7 +78,7 @@ class Requests:
             case ev.HealthRequested(transaction):
                 self._answer_later("health", transaction, self._ask_health)
             case ev.RestartRequested(transaction):
-                self._answer("restart", transaction, self._restart)
+                self._work_on("restart", transaction, self._restart)  # however much else hangs
             case ev.ReloadRequested(transaction):
                 self._answer_later("reload", transaction, self._reload)
             case ev.HistoryRequested(limit, transaction):
@@ -106,6 +109,11 @@ class Requests:
             error = f"{self._under_way} other requests are still worked on; wait for their answers"
             self._report(ev.ReportAnswer(command, error=error, transaction=transaction))
             return
+        self._work_on(command, transaction, work)
+
+    def _work_on(
+        self, command: str, transaction: ev.Transaction, work: Callable[[], Awaitable[ev.Json]]
+    ) -> None:
         self._under_way += 1
         self._tasks.spawn(self._work(command, transaction, work), f"request {command}")
 
@@ -124,13 +132,24 @@ class Requests:
     def _set(self, request: ev.SettingRequested) -> ev.Json:
         return {"name": request.name, "value": self._live.change(request.name, request.value)}
 
-    def _restart(self) -> ev.Json:
+    async def _restart(self) -> ev.Json:
         if self._restarts is None:
             raise BadCommand("this speaker cannot start itself again", remedy="start it again by hand")
         self._restarts.ask()
+        await self._look_at_the_file()
         # After the answer, which is the last word before the goodbye.
         asyncio.get_running_loop().call_soon(self._shut_down)
         return {}
+
+    async def _look_at_the_file(self) -> None:
+        """With a wrong one the speaker would not come back, and whoever is far away could do nothing more.
+
+        A disk that hangs says nothing about it, and may be why a restart is wanted. Raises ConfigError.
+        """
+        if self._reread is not None:
+            reading = asyncio.get_running_loop().run_in_executor(self._thread, self._reread)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(reading, FILE_S)
 
     async def _ask_health(self) -> ev.Json:
         return health(await self._health.report())
