@@ -128,6 +128,11 @@ class Connection:
         return list(self._in_flight.values())
 
     @property
+    def subscribed(self) -> bool:
+        """Whether the broker has answered all that was asked for."""
+        return not self._asked
+
+    @property
     def window(self) -> int:
         """How many messages the broker lets wait for its answer; many, if it does not say."""
         return int(getattr(self._limits, "ReceiveMaximum", 65_535))
@@ -275,7 +280,8 @@ class Connection:
         self, client: Client, data: object, mid: int, codes: list[ReasonCode], _: object
     ) -> None:
         with self._changed:
-            asked = self._asked.get(mid, [])
+            asked = self._asked.pop(mid, [])
+            self._changed.notify_all()
         refused = [(topic, code) for topic, code in zip(asked, codes, strict=False) if code.is_failure]
         if refused:
             topic, code = refused[0]

@@ -10,7 +10,7 @@ from moshi_speaker.home.payloads import Message
 from moshi_speaker.settings import MqttSettings
 
 CONNECT_S = 5.0
-"""Seconds for the broker to let us in."""
+"""Seconds for the broker to let us in, and again for what we subscribe to."""
 CLEAR_S = 2.0
 """Seconds for the broker to confirm that it forgot what it retained."""
 
@@ -49,7 +49,7 @@ class Listener:
         return self._connection.address
 
     def open(self, *topic_filters: str) -> None:
-        """Connect and subscribe; blocks for a moment. Raises MissingPartError if the broker is not there."""
+        """Connect, and subscribe for good; blocks for a moment. Raises MissingPartError without a broker."""
         trouble = self._connection.open()
         if trouble is None:
             with self._changed:
@@ -57,11 +57,17 @@ class Listener:
                     lambda: self._connection.greeted or self._connection.ended is not None, CONNECT_S
                 )
                 trouble = self._connection.ended
-        if trouble is not None or not self._connection.greeted:
+        if trouble is None and self._connection.greeted:
+            self._connection.subscribe(topic_filters)
+            with self._changed:
+                self._changed.wait_for(
+                    lambda: self._connection.subscribed or self._connection.ended is not None, CONNECT_S
+                )
+                trouble = self._connection.ended
+        if trouble is not None or not self._connection.greeted or not self._connection.subscribed:
             self.close()
             line = trouble.line if trouble else f"the MQTT broker {self._connection.address} does not answer"
             raise MissingPartError(line)
-        self._connection.subscribe(topic_filters)
         threading.Thread(target=self._await_end, name="mqtt-listener", daemon=True).start()
 
     def clear(self, topics: Iterable[str]) -> None:
