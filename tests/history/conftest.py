@@ -32,6 +32,12 @@ def keep(tmp_path: Path) -> Iterator[MakeKeeper]:
         keeper.close()
 
 
+@pytest.fixture(autouse=True)
+def sure_of_the_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is too old goes at the start."""
+    monkeypatch.setattr(writer, "FIRST_TIDY_S", 0.0)
+
+
 @pytest.fixture
 def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     """What fails is tried again at once."""

@@ -38,6 +38,20 @@ def test_what_is_too_old_goes_and_what_is_not_stays(keep: MakeKeeper, tmp_path: 
     assert b"zebra29" in left
 
 
+def test_a_machine_that_starts_with_a_wrong_date_loses_nothing(
+    keep: MakeKeeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = keep()
+    first.keep(*talk("c1", "not old at all"))
+    first.close()
+    monkeypatch.undo()
+    second = keep(wall=lambda: NOW + 1_000 * DAY_S)
+    second.keep(wake("e1"))
+    second.close()
+    third = keep()
+    third.until(lambda: [c.id for c in third.history.conversations(10)] == ["c1"])
+
+
 def test_what_the_broker_has_not_got_stays_however_old(keep: MakeKeeper, tmp_path: Path) -> None:
     first = keep()
     first.keep(*talk("c1", "old words", at=NOW - 100 * DAY_S))

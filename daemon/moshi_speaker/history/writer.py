@@ -28,6 +28,8 @@ CONFIRM_S = 0.5
 """Seconds in which what the broker has is gathered for one commit; after a kill it would get it once more."""
 FIRST_RETRY_S = 1.0
 LONGEST_RETRY_S = 60.0
+FIRST_TIDY_S = 600.0
+"""Seconds until it is first looked for what is too old: a machine that starts may not know the date yet."""
 DAY_S = 86_400.0
 MAX_ASIDES = 5
 """Damaged files that may lie about; a disk that makes more of them is no place for a history."""
@@ -89,7 +91,8 @@ class Writer:
 
     def start(self) -> None:
         """Begin; returns at once."""
-        self._retry_at = self._tidy_at = self._clock()
+        self._retry_at = self._clock()
+        self._tidy_at = self._retry_at + FIRST_TIDY_S
         self._flusher.start()
         self._thread.start()
 
