@@ -23,6 +23,7 @@ def test_the_list(run: Run, keeper: Keeper) -> None:
     assert oldest.split() == ["2027-01-15", "08:00", "0:03", "min", "2", "utterances", "silence", "c1"]
     assert run("list", "-n", "1")[1].splitlines() == [newest]
     assert run("list", "--since", "2027-01-15 08:30")[1].splitlines() == [newest]
+    assert run("list", "--since", "2027-01-15T10:30:00.000+02:00")[1].splitlines() == [newest]
     assert run("list", "--since", "2027-01-16")[1] == "no conversation since 2027-01-16 00:00:00\n"
 
 
@@ -122,6 +123,8 @@ def test_it_asks_before_it_deletes(run: Run, keeper: Keeper, monkeypatch: pytest
     [
         (["delete"], "what shall be deleted?"),
         (["delete", "c1", "--all"], "what shall be deleted?"),
+        (["list", "--since", "yesterday"], "'yesterday' is no date; write it as 2026-11-01 or"),
+        (["delete", "--before", "2026-13-01"], "'2026-13-01' is no date; write it as 2026-11-01 or"),
         (["delete", "c9", "--yes"], "c9: there is no such conversation"),
         (["show", "c9"], "c9: there is no such conversation"),
         (["show", "\udcff"], "there is no such conversation"),

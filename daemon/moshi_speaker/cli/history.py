@@ -17,10 +17,18 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True)
 
-_FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"]
+
+def _date(text: str) -> datetime:
+    """As people write it, or as an export has it: in local time, unless it says another."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no date; write it as 2026-11-01 or 2026-11-01T08:30") from None
+
+
 Since = Annotated[
     datetime | None,
-    typer.Option("--since", metavar="DATE", formats=_FORMATS, help="Only what began then or later."),
+    typer.Option("--since", metavar="DATE", parser=_date, help="Only what began then or later."),
 ]
 
 
@@ -146,7 +154,7 @@ def delete(
     ] = None,
     before: Annotated[
         datetime | None,
-        typer.Option("--before", metavar="DATE", formats=_FORMATS, help="Everything older than that."),
+        typer.Option("--before", metavar="DATE", parser=_date, help="Everything older than that."),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Everything.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
@@ -156,7 +164,7 @@ def delete(
     from moshi_speaker.history import editing, file
 
     if sum((bool(ids), before is not None, everything)) != 1:
-        raise UsageError("what shall be deleted?", remedy="name conversations, or --before DATE, or --all")
+        raise UsageError("what shall be deleted? Name conversations, or --before DATE, or --all")
     settings = settings_of(config)
     path = _path_of(settings)
     names = [_text(name) for name in ids or ()]
