@@ -126,5 +126,5 @@ def _plain(path: Path) -> Iterator[None]:
         raise SpeakerError(f"cannot be used ({error.strerror})", where=str(path)) from error
     except sqlite3.Error as error:
         found = trouble.of(error, path)
-        remedy = "start the speaker: it saves what can be read" if found.damaged else ""
+        remedy = "start the speaker: it saves what can be read" if found.damaged else found.remedy
         raise SpeakerError(found.what, where=str(path), remedy=remedy) from error
