@@ -5,12 +5,12 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import pytest
 
-from moshi_speaker.history import file, schema
+from moshi_speaker.history import editing, file, retention, schema
 from tests.history.conftest import Run
 from tests.history.record import LONG, NOW, Keeper, rows, said, talk
 
@@ -83,6 +83,24 @@ def test_deleting_by_date(run: Run, keeper: Keeper) -> None:
     assert run("delete", "--before", "2027-01-15 08:30", "-y")[1] == "deleted 1 conversations\n"
     assert [c.id for c in keeper.history.conversations(5)] == ["c2"]
     assert '{"id":"w1"}' not in keeper.waiting()
+
+
+def test_of_an_interrupted_deletion_nothing_stays(
+    run: Run, keeper: Keeper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def delete_one(connection: sqlite3.Connection, condition: str, *values: object, unsent: bool) -> int:
+        delete_sessions(connection, condition, *values, unsent=unsent)
+        raise KeyboardInterrupt
+
+    delete_sessions = retention.delete_sessions
+    # Whole transactions stay: the interruption comes between two of them.
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(editing, "transaction", nullcontext)
+        interrupted.setattr(retention, "delete_sessions", delete_one)
+        code, out, err = run("delete", "c1", "--yes")
+    assert (code, out) == (130, "")
+    assert err.startswith("moshi-speaker: interrupted; what was deleted so far may still be on the disk")
+    assert not any(b"stormy" in path.read_bytes() for path in tmp_path.iterdir())
 
 
 def test_deleting_everything_deletes_damaged_files_too(run: Run, keeper: Keeper, tmp_path: Path) -> None:

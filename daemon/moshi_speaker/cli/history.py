@@ -1,6 +1,7 @@
 """``moshi-speaker history``: list, show, search, export, delete."""
 
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -177,19 +178,30 @@ def delete(
             f"{len(names)} conversations" if names else "everything" if everything else f"all before {before}"
         )
         typer.confirm(f"Delete {what} in {path}?", abort=True)
-    if everything:
-        if not editing.is_there(path) and not file.asides(path):
-            say("there is nothing to delete")
-            return
-        deleted = editing.delete_all(path)
-        _remove_if_off(settings, path)
-    elif before is not None:
-        deleted = editing.delete_before(path, _at(before))
-    else:
-        deleted = editing.delete(path, names)
+    if everything and not editing.is_there(path) and not file.asides(path):
+        say("there is nothing to delete")
+        return
+    with interruptible(), _finished_later():
+        if everything:
+            deleted = editing.delete_all(path)
+            _remove_if_off(settings, path)
+        elif before is not None:
+            deleted = editing.delete_before(path, _at(before))
+        else:
+            deleted = editing.delete(path, names)
     say(f"deleted {deleted} conversations")
     for aside in file.damaged(path):
         complain(f"{aside}: what is in this damaged file is still there; --all deletes it, too")
+
+
+@contextmanager
+def _finished_later() -> Iterator[None]:
+    """Say what an end before the end means."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        complain("interrupted; what was deleted so far may still be on the disk until the next delete")
+        raise
 
 
 def _remove_if_off(settings: "Settings", path: Path) -> None:

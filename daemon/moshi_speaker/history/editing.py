@@ -45,9 +45,10 @@ def delete(path: Path, ids: Sequence[str]) -> int:
     can see to that: what was deleted is overwritten.
     """
     with _writing(path) as connection:
-        deleted = sum(_delete(connection, "id = ?", name) for name in ids)
-        _clear_away(connection)
-    return deleted
+        try:
+            return sum(_delete(connection, "id = ?", name) for name in ids)
+        finally:  # also of a part, when somebody interrupts it
+            _clear_away(connection)
 
 
 def delete_before(path: Path, before: float) -> int:
@@ -55,12 +56,14 @@ def delete_before(path: Path, before: float) -> int:
     with _writing(path) as connection:
         deleted = 0
         some = "number IN (SELECT number FROM sessions WHERE started < ? LIMIT ?)"
-        while now := _delete(connection, some, before, AT_ONCE):
-            deleted += now
-        with transaction(connection):
-            connection.execute("DELETE FROM events WHERE session IS NULL AND at < ?", (before,))
-            connection.execute("DELETE FROM outbox WHERE session IS NULL AND happened_at < ?", (before,))
-        _clear_away(connection)
+        try:
+            while now := _delete(connection, some, before, AT_ONCE):
+                deleted += now
+            with transaction(connection):
+                connection.execute("DELETE FROM events WHERE session IS NULL AND at < ?", (before,))
+                connection.execute("DELETE FROM outbox WHERE session IS NULL AND happened_at < ?", (before,))
+        finally:
+            _clear_away(connection)
     return deleted
 
 
