@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from moshi_speaker.history import file
 from tests.history.conftest import MakeKeeper
 from tests.history.record import payloads, rows, talk, wake
@@ -25,7 +27,7 @@ def test_a_file_that_is_taken_away_is_told_and_another_one_begun(tmp_path: Path,
 
 
 def test_another_file_in_its_place_is_told_and_left_for_the_next_start(
-    tmp_path: Path, keep: MakeKeeper
+    tmp_path: Path, keep: MakeKeeper, caplog: pytest.LogCaptureFixture
 ) -> None:
     other = keep(tmp_path / "other")
     other.keep(*talk("other", "of another day"))
@@ -37,7 +39,9 @@ def test_another_file_in_its_place_is_told_and_left_for_the_next_start(
     keeper.keep(*talk("after", "in memory"))
     assert "while the speaker ran this file was exchanged" in keeper.problems[0]
     assert keeper.send_all() == payloads(talk("after", "in memory"))
+    keeper.keep(*talk("unsent", "in memory"))  # under numbers that the other file has, too
     keeper.close()
+    assert any("3 events are lost" in message for message in caplog.messages)
     assert rows(tmp_path, "SELECT id FROM sessions") == [("other",)]
     again = keep()
     again.until(lambda: again.waiting() == payloads(talk("other", "of another day")))

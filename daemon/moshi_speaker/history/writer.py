@@ -109,8 +109,9 @@ class Writer:
         while not self._buffer.closing:
             self._turn()
             self._buffer.wait(self._pause_s())
-        self._retry_at = self._confirm_at = self._clock()
-        self._turn()
+        if self._retry_at < _NEVER:  # else it was given up, and stays as it is
+            self._retry_at = self._confirm_at = self._clock()
+            self._turn()
         self._flusher.close()
         self._let_go()
 
