@@ -4,6 +4,9 @@ A message says what is wrong, where (a file and line, a topic, a device), and wh
 Exit codes: 2 usage, 69 a needed part is missing, 78 configuration (``sysexits.h``), 1 otherwise.
 """
 
+import traceback
+from pathlib import Path
+
 
 class SpeakerError(Exception):
     """Base of every expected failure; ``str()`` is one line for the user."""
@@ -73,3 +76,10 @@ class ProtocolError(EngineError):
 
 class BadCommand(SpeakerError):
     """An MQTT command that means nothing to us; it is logged and ignored."""
+
+
+def mistake(error: BaseException) -> str:
+    """One line about an error that nobody expected: its kind and place, and nothing of what was said."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" in {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"a mistake in moshi-speaker itself ({type(error).__name__}{place}), please report it"

@@ -69,7 +69,7 @@ def test_the_first_day_of_all(run: Run, keeper: Keeper, monkeypatch: pytest.Monk
 
 
 def test_what_is_deleted_is_gone_while_the_speaker_runs(run: Run, keeper: Keeper, tmp_path: Path) -> None:
-    assert run("delete", "c1", "--yes") == (0, "deleted 1 conversations\n", "")
+    assert run("delete", "c1", "--yes") == (0, "deleted 1 conversation\n", "")
     assert not any(b"stormy" in path.read_bytes() for path in tmp_path.iterdir())
     assert rows(tmp_path, "SELECT count(*) FROM words WHERE words MATCH 'stormy'") == [(0,)]
     assert [c.id for c in keeper.history.conversations(5)] == ["c2"]
@@ -80,7 +80,7 @@ def test_what_is_deleted_is_gone_while_the_speaker_runs(run: Run, keeper: Keeper
 
 
 def test_deleting_by_date(run: Run, keeper: Keeper) -> None:
-    assert run("delete", "--before", "2027-01-15 08:30", "-y")[1] == "deleted 1 conversations\n"
+    assert run("delete", "--before", "2027-01-15 08:30", "-y")[1] == "deleted 1 conversation\n"
     assert [c.id for c in keeper.history.conversations(5)] == ["c2"]
     assert '{"id":"w1"}' not in keeper.waiting()
 
@@ -109,7 +109,7 @@ def test_deleting_everything_deletes_damaged_files_too(run: Run, keeper: Keeper,
     code, _, err = run("delete", "c1", "--yes")
     assert code == 0
     assert str(aside) in err
-    assert run("delete", "--all", "--yes") == (0, "deleted 1 conversations\n", "")
+    assert run("delete", "--all", "--yes") == (0, "deleted 1 conversation\n", "")
     assert not aside.exists()
     assert not any(b"ice cream" in path.read_bytes() for path in tmp_path.iterdir())
     keeper.keep(said("n", "c2", "A new word", at=NOW + 9_000))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from moshi_speaker.history import file, reading, trouble, writer
+from moshi_speaker.history import file, reading, store, trouble, writer
 from tests.history.conftest import MakeKeeper
 from tests.history.record import NOW, PATIENCE_S, payloads, rows, started, talk, wake
 
@@ -188,6 +188,26 @@ def test_what_is_lost_at_the_end_is_said(
     keeper.record(wake("e1"), wake("e2"))
     keeper.close()
     assert any("2 events are lost" in message for message in caplog.messages)
+
+
+def test_a_mistake_of_our_own_holds_up_nothing_and_is_told(
+    keep: MakeKeeper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper = keep()
+    keeper.keep(wake("e1"))
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("what was said")
+
+    monkeypatch.setattr(store, "keep", fail)
+    keeper.record(wake("e2"))
+    keeper.until(lambda: keeper.problems)
+    assert "a mistake in moshi-speaker itself (ZeroDivisionError in test_trouble.py:" in keeper.problems[-1]
+    assert "what was said" not in keeper.problems[-1]
+    keeper.record(wake("e3"))
+    assert keeper.waiting() == ['{"id":"e1"}', '{"id":"e2"}', '{"id":"e3"}']
+    keeper.close()
+    assert rows(tmp_path, "SELECT event_id FROM events") == [("e1",)]
 
 
 def test_whoever_reads_a_disk_that_hangs_does_not_keep_it_from_its_end(

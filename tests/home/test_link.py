@@ -8,6 +8,7 @@ import pytest
 
 from moshi_speaker.events import MuteRequested, StartRequested, StopRequested
 from moshi_speaker.home.backoff import Backoff
+from moshi_speaker.home.connection import Connection, Parcel
 from moshi_speaker.home.delivery import MAX_IN_FLIGHT
 from moshi_speaker.home.link import Link
 from moshi_speaker.settings import MqttSettings
@@ -280,3 +281,24 @@ def test_a_flood_of_bad_commands_is_told_once_and_breaks_nothing(
     told = f"{TOPICS.conversation_set}: command ignored; start or stop is accepted"
     assert warned.get_nowait() == told
     assert warned.empty()
+
+
+def test_a_mistake_of_our_own_is_told_in_one_line_and_the_link_comes_back(
+    mosquitto: Mosquitto, watch: Watch, open_link: OpenLink, warned: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watcher = watch(mosquitto.port)
+    send = Connection.send
+
+    def send_badly(self: Connection, parcel: Parcel) -> None:
+        if parcel.message.topic == TOPICS.state:
+            monkeypatch.setattr(Connection, "send", send)
+            raise ZeroDivisionError(parcel.message.payload)
+        send(self, parcel)
+
+    monkeypatch.setattr(Connection, "send", send_badly)
+    link = open_link(mosquitto.port)
+    link.publish(state("idle"))
+    watcher.until(TOPICS.state, "idle")
+    line = warned.get(timeout=PATIENCE_S)
+    assert "a mistake in moshi-speaker itself (ZeroDivisionError in test_link.py:" in line
+    assert "idle" not in line and "\n" not in line

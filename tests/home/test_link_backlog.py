@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import pytest
 
 from moshi_speaker.events import Side
+from moshi_speaker.home import greeting, repeats
 from moshi_speaker.home.backlog import LATE_S, MemoryBacklog, WaitingEvent
 from moshi_speaker.home.delivery import MAX_IN_FLIGHT
 from moshi_speaker.home.payloads import Message
@@ -98,10 +99,38 @@ def test_an_older_one_that_turns_up_late_is_sent_all_the_same(
 
 def test_only_what_waited_for_long_is_late(mosquitto: Mosquitto, watch: Watch, open_link: OpenLink) -> None:
     watcher = watch(mosquitto.port)
-    open_link(mosquitto.port, backlog=Waiting(event(1, age_s=LATE_S + 1), event(2)))
+    backlog = Waiting(event(1, age_s=LATE_S + 1), event(2))
+    open_link(mosquitto.port, backlog=backlog, discovery={"enabled": False})
     seen = watcher.until(TOPICS.wake_event, event(2).payload)
     late = {key["event_id"]: key["late"] for key in (json.loads(one.payload) for one in seen[-2:])}
     assert late == {"e1": True, "e2": False}
+
+
+@pytest.mark.parametrize("greets", [True, False], ids=["greeting", "no greeting"])
+def test_what_is_late_waits_for_home_assistant_and_values_do_not(
+    mosquitto: Mosquitto, watch: Watch, open_link: OpenLink, monkeypatch: pytest.MonkeyPatch, greets: bool
+) -> None:
+    monkeypatch.setattr(greeting, "BIRTH_S", 2 * PATIENCE_S if greets else 0.3)
+    monkeypatch.setattr(repeats, "JITTER_S", 0.0)
+    monkeypatch.setattr(repeats, "REST_S", 0.0)
+    watcher = watch(mosquitto.port)
+    link = open_link(mosquitto.port, backlog=Waiting(event(1, age_s=LATE_S + 1), event(2)))
+    link.publish(state("idle"))
+    assert ids(watcher.until(TOPICS.state, "idle")) == []
+    if greets:
+        watcher.publish("homeassistant/status", "online")
+        assert ids(watcher.until(TOPICS.state, "idle")) == []
+    assert ids(watcher.until(TOPICS.wake_event, event(2).payload)) == ["e1", "e2"]
+
+
+def test_what_is_late_is_sent_before_the_end_in_any_case(
+    mosquitto: Mosquitto, watch: Watch, open_link: OpenLink
+) -> None:
+    watcher = watch(mosquitto.port)
+    link = open_link(mosquitto.port, backlog=Waiting(event(1, age_s=LATE_S + 1)))
+    watcher.until(TOPICS.availability, "online")
+    link.close(PATIENCE_S)
+    assert ids(watcher.until(TOPICS.availability, "offline")) == ["e1"]
 
 
 def test_what_was_not_confirmed_is_sent_again_and_what_was_is_not(

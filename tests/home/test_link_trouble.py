@@ -253,10 +253,9 @@ def test_closing_a_link_that_was_never_started_does_nothing() -> None:
     Link(MqttSettings(host="127.0.0.1"), "kitchen", print, time.monotonic).close(1.0)
 
 
-@pytest.mark.parametrize("settings", [MqttSettings(), MqttSettings(host="127.0.0.1", port=0)])
-def test_without_a_broker_there_is_no_link(settings: MqttSettings) -> None:
+def test_without_a_broker_there_is_no_link() -> None:
     with pytest.raises(ConfigError, match=r"mqtt: no broker to connect to; set mqtt\.host and mqtt\.port"):
-        Link(settings, "kitchen", print, time.monotonic)
+        Link(MqttSettings(), "kitchen", print, time.monotonic)
 
 
 def test_a_missing_certificate_file_is_a_matter_of_configuration(tmp_path: Path) -> None:

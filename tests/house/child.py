@@ -25,6 +25,7 @@ SHORTER: Mapping[str, float] = {
     "moshi_speaker.home.link:LONGEST_CONTESTED_DELAY_S": 1.5,
     "moshi_speaker.home.lives:STABLE_S": 1.0,
     "moshi_speaker.home.lives:UNCONTESTED_S": 3.2,
+    "moshi_speaker.home.greeting:BIRTH_S": 0.5,
     "moshi_speaker.home.repeats:JITTER_S": 0.1,
     "moshi_speaker.home.repeats:REST_S": 0.2,
     "moshi_speaker.home.rival:GONE_S": 3.2,

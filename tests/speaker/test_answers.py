@@ -124,7 +124,7 @@ async def test_history_tells_words_of_those_sides_alone_that_may_be_told(
         assert (f"{side} said this" in str(answer.data)) is (side in sides)
     assert isinstance(kept, Kept)
     assert kept.asked == [(7, sides)]
-    assert kept.threads == {"requests"}, "the event loop is never in it"
+    assert kept.threads == {"history-requests"}, "the event loop is never in it"
 
 
 async def test_without_a_history_that_is_said(desk: OpenDesk) -> None:

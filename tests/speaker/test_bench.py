@@ -12,6 +12,7 @@ import pytest
 
 from moshi_speaker.engine.process import LocalEngine
 from moshi_speaker.settings import Settings
+from moshi_speaker.speaker import trial
 from moshi_speaker.speaker.trial import FIRST_SESSION, WARM_UP_FRAMES
 from tests.speaker.fakes import FakeEngine
 from tests.speaker.stage import Stage, numbers, on_stage
@@ -166,3 +167,16 @@ async def test_the_real_engine_is_timed_and_talks_afterwards(
             "diagnostics", that=lambda text: json.loads(text)["frame_latency_ms"]["p50"] is not None
         )
         assert json.loads(told[-1][1])["dropped_frames"] == 0
+
+
+async def test_an_engine_that_does_not_answer_is_not_waited_for_for_ever(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trial, "ANSWER_S", 0.05)
+    async with Witness(settings) as witness, on_stage(settings) as stage:
+        await witness.until("state", "idle")
+        await begin(stage, witness)
+        answer = await outcome(witness)
+        assert answer["error"] == "the engine has not answered for 0.05 s; try again later"
+        assert not stage.engine.talks
+        await begin(stage, witness, "again", FIRST_SESSION + 1)

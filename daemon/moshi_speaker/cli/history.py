@@ -189,7 +189,7 @@ def delete(
             deleted = editing.delete_before(path, _at(before))
         else:
             deleted = editing.delete(path, names)
-    say(f"deleted {deleted} conversations")
+    say(f"deleted {deleted} conversation{'' if deleted == 1 else 's'}")
     for aside in file.damaged(path):
         complain(f"{aside}: what is in this damaged file is still there; --all deletes it, too")
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from moshi_speaker.errors import SpeakerError
+from moshi_speaker.errors import SpeakerError, mistake
 from moshi_speaker.history import file, retention, store, trouble
 from moshi_speaker.history.buffer import Buffer
 from moshi_speaker.history.file import open_to_write
@@ -144,6 +144,8 @@ class Writer:
                 self._maintain(connection)
         except (sqlite3.Error, OSError) as error:
             self._failed(trouble.of(error, self._path))
+        except Exception as error:  # noqa: BLE001 - the last boundary of this thread: nothing may wait for ever
+            self._give_up(f"{mistake(error)}; until the next start what happens is kept in memory alone")
 
     def _write(self, connection: sqlite3.Connection) -> None:
         """Everything that waits to be written; if that was not possible before, it is now."""

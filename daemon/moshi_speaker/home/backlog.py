@@ -14,10 +14,15 @@ LATE_S = 10.0
 """Seconds after which an event that is sent says of itself that it is late."""
 
 
+def is_late(event: WaitingEvent, now: float) -> bool:
+    """Whether it has waited for long at ``now``, in seconds since 1970."""
+    return now - event.happened_at > LATE_S
+
+
 def message(event: WaitingEvent, now: float) -> Message:
     """What is sent of an event at ``now``, in seconds since 1970."""
     payload = event.payload
-    if now - event.happened_at > LATE_S:
+    if is_late(event, now):
         fields = {**json.loads(payload), "late": True}
         payload = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
     return Message(event.topic, payload, qos=1, retain=event.retain)

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from moshi_speaker.home import trouble
-from moshi_speaker.home.backlog import Backlog, Feed, WaitingEvent, message
+from moshi_speaker.home.backlog import Backlog, Feed, WaitingEvent, is_late, message
 from moshi_speaker.home.connection import Connection, Parcel, Refusal
+from moshi_speaker.home.greeting import Greeting
 from moshi_speaker.home.outgoing import Outgoing
 from moshi_speaker.home.payloads import OFFLINE, ONLINE, Message
 from moshi_speaker.home.repeats import Repeat, Repeats
@@ -50,9 +51,11 @@ class Delivery:
         teller: Teller,
         clock: Callable[[], float],
         wall: Callable[[], float],
+        awaited: bool = False,
     ) -> None:
         """``permitted`` says what may be sent of an event, if anything may. ``clock`` gives seconds, ``wall``
-        seconds since 1970; ``changed`` is notified at each change."""
+        seconds since 1970; ``changed`` is notified at each change. ``awaited``: Home Assistant is to hear it
+        all, and is waited for with what is late."""
         self._topics = topics
         self._backlog = backlog
         self._permitted = permitted
@@ -61,6 +64,8 @@ class Delivery:
         self._teller = teller
         self._clock = clock
         self._wall = wall
+        self._awaited = awaited
+        self._greeting = Greeting()
         self._outgoing = Outgoing(self._kind, {_ANSWERS: MAX_ANSWERS, _OTHERS: MAX_EVENTS})
         self._outgoing.put(self.availability(ONLINE))
         self._repeats = Repeats()
@@ -149,7 +154,11 @@ class Delivery:
 
     def serve(self, connection: Connection) -> None:
         """Send until the connection ends, or everything is said."""
+        late = self._awaited and any(
+            is_late(event, self._wall()) for event in self._backlog.after(0, MAX_IN_FLIGHT)
+        )
         with self._changed:
+            self._greeting.connected(self._clock(), late=late)
             lost, self._dropped_before = self._dropped - self._dropped_before, self._dropped
             self._traffic.connected(self._clock())
             self._repeats.connected(self._clock())
@@ -158,8 +167,15 @@ class Delivery:
         if lost:
             what = f"the {lost} oldest events and answers that waited were dropped"
             self._teller.say(f"MQTT broker {connection.address}: was away for too long: {what}")
-        while (parcel := self._next(connection)) is not None:
-            connection.send(parcel)
+        try:
+            while (parcel := self._next(connection)) is not None:
+                connection.send(parcel)
+        finally:
+            unanswered = self._part(connection)
+        self._suspect(connection, unanswered)
+
+    def _part(self, connection: Connection) -> list[Parcel]:
+        """Be ready for the next connection; what this one leaves without an answer."""
         with self._changed:
             self._traffic.lost()
             self._dropped_before = self._dropped
@@ -169,7 +185,7 @@ class Delivery:
             self._given.clear()
             self._connection = None
             self.all_said = connection.ended is None and not unanswered and self._parted
-        self._suspect(connection, unanswered)
+        return unanswered
 
     def answered(self, parcel: Parcel, refusal: Refusal | None) -> None:
         """The broker has it, or does not take it."""
@@ -265,7 +281,8 @@ class Delivery:
                     self._feed.settle()
                 in_flight = connection.unanswered
                 window = 1 if self._suspects.careful else min(MAX_IN_FLIGHT, connection.window)
-                waiting = len(self._outgoing) or self._feed.ready(now)
+                greeted = self._finishing or not self._greeting.awaited(now)
+                waiting = len(self._outgoing) or (greeted and self._feed.ready(now))
                 if not waiting and not in_flight:
                     self._suspects.all_answered()
                 if waiting and len(in_flight) < window:
@@ -284,7 +301,8 @@ class Delivery:
     def _wait_s(self, now: float, in_flight: list[Parcel]) -> float | None:
         """Seconds until something is due without a sign from anybody."""
         answer = in_flight[0].sent_at + ANSWER_S - now if in_flight else float("inf")
-        wait_s = min(answer, self._repeats.wait_s(now), self._feed.wait_s(now))
+        others = (self._repeats.wait_s(now), self._feed.wait_s(now), self._greeting.wait_s(now))
+        wait_s = min(answer, *others)
         return wait_s if wait_s < float("inf") else None
 
     def _repeat(self, now: float) -> None:
@@ -293,6 +311,7 @@ class Delivery:
         if self._finishing:
             return
         if due is Repeat.ALL:
+            self._greeting.answered()
             self._outgoing.repeat()
         elif due is Repeat.AVAILABILITY:
             self._outgoing.put(self.availability(ONLINE))

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from moshi_speaker.errors import ConfigError
+from moshi_speaker.errors import ConfigError, mistake
 from moshi_speaker.events import Event, Request, RivalNoticed
 from moshi_speaker.home import tls, trouble
 from moshi_speaker.home.backlog import Backlog, MemoryBacklog
@@ -90,7 +90,14 @@ class Link:
         backlog = backlog if backlog is not None else MemoryBacklog(MAX_EVENTS)
         discretion = Discretion(self.topics, settings.transcripts)
         self._delivery = Delivery(
-            self.topics, backlog, discretion.permitted, self._changed, self._teller, clock, wall
+            self.topics,
+            backlog,
+            discretion.permitted,
+            self._changed,
+            self._teller,
+            clock,
+            wall,
+            awaited=settings.discovery.enabled,
         )
         for topic in discretion.unkept:
             self._delivery.put(Message(topic, "", qos=1, retain=True))
@@ -147,7 +154,11 @@ class Link:
 
     def _run(self) -> None:
         while not self._over():
-            found = self._try_versions()
+            try:
+                found = self._try_versions()
+            except Exception as error:  # noqa: BLE001 - the last boundary of this thread: the house is told again
+                self._teller.tell("mistake", f"MQTT: {mistake(error)}; connecting again")
+                found = None
             if found is not None and not self._closing:
                 self._teller.tell("link", f"{found.line}; talk goes on without it", kind=found.kind)
             self._pause()
@@ -169,9 +180,13 @@ class Link:
         found = None
         for version in _VERSIONS[self._settings.protocol]:
             connection = self._connection(version)
-            found = connection.open() or self._greeting(connection)
-            if found is None:
-                return self._talk(connection)
+            try:
+                found = connection.open() or self._greeting(connection)
+                if found is None:
+                    return self._talk(connection)
+            except BaseException:
+                connection.close(orderly=False)
+                raise
             connection.close(orderly=False)
             if not found.other_version or self._over():
                 break

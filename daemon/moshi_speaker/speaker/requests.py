@@ -18,6 +18,8 @@ from moshi_speaker.speaker.tasks import Tasks
 
 MAX_UNDER_WAY = 8
 """Requests that may be worked on at once; beyond it they are refused."""
+PAST_S = 10.0
+"""Seconds for the disk to say what is kept."""
 FILE_S = 2.0
 """Seconds that a restart waits for the configuration file."""
 
@@ -68,6 +70,7 @@ class Requests:
         self._reread = reread
         self._past = past
         self._thread = DaemonExecutor("requests")
+        self._past_thread = DaemonExecutor("history-requests")
         self._under_way = 0
 
     def handle(self, request: ev.Request) -> None:
@@ -93,6 +96,7 @@ class Requests:
     def close(self) -> None:
         """Nothing more will be asked for."""
         self._thread.shutdown(wait=False)
+        self._past_thread.shutdown(wait=False)
 
     def _answer(self, command: str, transaction: ev.Transaction, work: Callable[[], ev.Json]) -> None:
         try:
@@ -167,6 +171,10 @@ class Requests:
             raise BadCommand("nothing is kept of earlier conversations", remedy="set history.keep_days")
         past, transcripts = self._past, self._live.settings.mqtt.transcripts
         sides = tuple(side for side in ev.Side if getattr(transcripts, side.value) != "off")
-        return await asyncio.get_running_loop().run_in_executor(
-            self._thread, lambda: told(past.conversations(limit, sides))
+        reading = asyncio.get_running_loop().run_in_executor(
+            self._past_thread, lambda: told(past.conversations(limit, sides))
         )
+        try:
+            return await asyncio.wait_for(reading, PAST_S)
+        except TimeoutError:
+            raise BadCommand("the history does not answer", remedy="look at the disk of state_dir") from None

@@ -13,6 +13,8 @@ FIRST_SESSION = 2**31
 """Sessions of trials are numbered from here on; no speaker will ever have had so many talks."""
 WARM_UP_FRAMES = 3
 """Frames that are not counted: while the model's delays fill, a frame takes less."""
+ANSWER_S = 10.0
+"""Seconds for one answer; nobody else watches an engine while there is no talk."""
 SAMPLE_FRAMES = 25
 """Different frames; then they come again."""
 
@@ -28,6 +30,7 @@ class Trial:
         self._left = WARM_UP_FRAMES + frames
         self._times_ms: list[float] = []
         self._done: asyncio.Future[list[float]] = asyncio.get_running_loop().create_future()
+        self._limit: asyncio.TimerHandle | None = None
         self._engine.begin(session)
         self._feed()
 
@@ -45,11 +48,13 @@ class Trial:
         if self._left:
             self._feed()
         else:
+            self._stop_waiting()
             self._engine.end()
             self._done.set_result(self._times_ms[WARM_UP_FRAMES:])
 
     def abort(self, why: str) -> None:
         """End it because something else is more important; what the engine has in hand is its last frame."""
+        self._stop_waiting()
         if not self.over:
             self._done.set_exception(BadCommand(why, remedy="try again later"))
 
@@ -68,4 +73,14 @@ class Trial:
         }
 
     def _feed(self) -> None:
+        self._stop_waiting()
+        self._limit = asyncio.get_running_loop().call_later(ANSWER_S, self._give_up)
         self._engine.feed(self._sounds[self._left % SAMPLE_FRAMES])
+
+    def _give_up(self) -> None:
+        self._engine.end()
+        self.abort(f"the engine has not answered for {ANSWER_S:g} s")
+
+    def _stop_waiting(self) -> None:
+        if self._limit is not None:
+            self._limit.cancel()
