@@ -108,6 +108,10 @@ class Room:
             "model": {"source": str(self._model), "seed": 1},
             "engine": {"hang_timeout_s": 4.0, "restart_delay_s": 0.2, "too_slow": "warn"},
             "conversation": {"end_silence_s": 2.0},
-            "mqtt": {"host": "127.0.0.1", "port": self._port},
+            "mqtt": {
+                "host": "127.0.0.1",
+                "port": self._port,
+                "transcripts": {"user": "events", "assistant": "events"},
+            },
         }
         return config | {title: config.get(title, {}) | section for title, section in sections.items()}

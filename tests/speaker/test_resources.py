@@ -1,4 +1,7 @@
+import mmap
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -27,11 +30,23 @@ def test_the_figures_are_of_this_process(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="Linux alone tells it")
 def test_memory_that_is_taken_shows() -> None:
     before = resources.figures(0.0).rss_bytes
-    taken = b"\1" * 50_000_000
-    after = resources.figures(0.0).rss_bytes
+    with mmap.mmap(-1, 50_000_000) as taken:  # pages that the process did not have; malloc may have kept some
+        taken.write(b"\1" * 50_000_000)
+        after = resources.figures(0.0).rss_bytes
     assert before is not None and after is not None
     assert after - before > 40_000_000
-    del taken
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="Linux alone tells it")
+def test_the_peak_is_that_of_this_process_and_not_of_the_one_that_started_it() -> None:
+    program = "from moshi_speaker.speaker import resources; print(resources.figures(0.0).peak_rss_bytes)"
+    with mmap.mmap(-1, 300_000_000) as taken:
+        taken.write(b"\1" * 300_000_000)
+        path = {"PYTHONPATH": str(Path(resources.__file__).parents[2])}
+        told = subprocess.run(
+            [sys.executable, "-c", program], env=os.environ | path, capture_output=True, text=True, check=True
+        )
+    assert 0 < int(told.stdout) < 300_000_000
 
 
 def test_where_the_system_tells_nothing_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
